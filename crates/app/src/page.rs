@@ -1,0 +1,84 @@
+//! Lists in pages: newest first, by keyset, stable while things are added.
+
+use keybell_core::{Code, Problem};
+
+/// Most entries of a page: enough for a table, little enough to answer quickly.
+pub const PAGE_LIMIT_MAX: u32 = 250;
+/// Entries of a page where none are asked for.
+pub const PAGE_LIMIT_DEFAULT: u32 = 50;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    limit: u32,
+    cursor: Option<String>,
+}
+
+/// A part of a list, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// The entries.
+    pub data: Vec<T>,
+    /// What to ask with for the entries after these; `None` where there are none.
+    pub next_cursor: Option<String>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Page { limit: PAGE_LIMIT_DEFAULT, cursor: None }
+    }
+}
+
+impl Page {
+    /// A page of `limit` entries (1 to [`PAGE_LIMIT_MAX`]) after those that `cursor` ended.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Result<Page, Problem> {
+        let limit = limit.unwrap_or(PAGE_LIMIT_DEFAULT);
+        if !(1..=PAGE_LIMIT_MAX).contains(&limit) {
+            let message = format!("must be from 1 to {PAGE_LIMIT_MAX}");
+            return Err(Problem::field("limit", "out_of_range", message));
+        }
+        Ok(Page { limit, cursor })
+    }
+
+    /// How many entries to read: one more than the page holds, which tells whether there are more.
+    pub fn rows(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+
+    /// Where the page before this one ended, read by `parse`; `None` on the first page.
+    pub fn after<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        parse(cursor).map(Some).ok_or_else(|| {
+            Problem::new(Code::Malformed, "The cursor is not one of this list. Send next_cursor as it came.")
+        })
+    }
+
+    /// The page made of `found`, which has up to [`Page::rows`] entries; `cursor` is what the last one shown ends with.
+    pub fn listing<T>(&self, mut found: Vec<T>, cursor: impl Fn(&T) -> String) -> Listing<T> {
+        let limit = self.limit as usize;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next_cursor = if more { found.last().map(cursor) } else { None };
+        Listing { data: found, next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_hold_at_their_ends() {
+        for (limit, fits) in [(0, false), (1, true), (PAGE_LIMIT_MAX, true), (PAGE_LIMIT_MAX + 1, false)] {
+            assert_eq!(Page::new(Some(limit), None).is_ok(), fits, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_given_only_where_there_is_more() {
+        let page = Page::new(Some(2), None).expect("2 is within the limit");
+        assert_eq!(page.listing(vec![3, 2], i32::to_string).next_cursor, None);
+        let first = page.listing(vec![3, 2, 1], i32::to_string);
+        assert_eq!((first.data, first.next_cursor), (vec![3, 2], Some("2".to_owned())));
+    }
+}

@@ -1,0 +1,71 @@
+//! What an operator can set, as the use cases need it. The binary reads it from file and environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+/// The settings of an installation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where browsers and clients reach this installation; no slash at the end of its path.
+    pub public_url: Url,
+    /// What the pages call the platform.
+    pub brand_name: String,
+    /// The first word of every key, already checked.
+    pub key_prefix: String,
+    /// The name of this node in leases; the same after a restart.
+    pub node: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How events are delivered.
+    pub delivery: DeliverySettings,
+    /// How much of everything.
+    pub limits: LimitSettings,
+    /// How long things are kept.
+    pub retention: RetentionSettings,
+    /// Whether publishing an unknown event type declares it.
+    pub event_types_on_the_fly: bool,
+    /// Where the server listens, once it does.
+    pub listen: SocketAddr,
+}
+
+/// How events are delivered.
+#[derive(Clone, Debug)]
+pub struct DeliverySettings {
+    /// Refuse `http` URLs.
+    pub require_https: bool,
+    /// Networks that may be called though they are not public.
+    pub allowed_networks: Vec<IpNet>,
+    /// For the whole attempt.
+    pub timeout: Duration,
+    /// To resolve, connect and shake hands.
+    pub connect_timeout: Duration,
+    /// Waits between attempts; one attempt more than there are waits.
+    pub retry_schedule: Vec<Duration>,
+    /// By how many per cent, up or down, each wait is moved at random.
+    pub retry_jitter_percent: u8,
+    /// Requests under way at once, in all.
+    pub max_in_flight: usize,
+    /// Requests under way at once to one webhook.
+    pub max_in_flight_per_webhook: usize,
+}
+
+/// How much of everything.
+#[derive(Clone, Debug)]
+pub struct LimitSettings {
+    /// API keys of a workspace, revoked ones included.
+    pub api_keys_per_workspace: u32,
+    /// Webhooks of a workspace.
+    pub webhooks_per_workspace: u32,
+}
+
+/// How long things are kept.
+#[derive(Clone, Debug)]
+pub struct RetentionSettings {
+    /// Events and their deliveries.
+    pub events: Duration,
+    /// Attempts, with their requests and answers.
+    pub attempts: Duration,
+}

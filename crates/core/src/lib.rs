@@ -1,0 +1,18 @@
+//! The pure part of Keybell: formats, rules and decisions.
+//!
+//! Everything here is a function of its arguments. Nothing waits, reads a clock, draws randomness of its own, opens a
+//! socket or knows SQL: time comes in as a [`Timestamp`], randomness as a [`Randomness`]. Every other crate calls it.
+
+pub mod actor;
+pub mod grant;
+pub mod id;
+pub mod problem;
+pub mod random;
+pub mod time;
+
+pub use actor::{Actor, ActorRef, Role};
+pub use grant::{Forbidden, Grant};
+pub use id::{AccountId, AuditId, DeliveryId, EventKey, Id, MemberId, WebhookId, WorkspaceId};
+pub use problem::{Code, FieldError, Problem};
+pub use random::Randomness;
+pub use time::{Clock, Timestamp};
