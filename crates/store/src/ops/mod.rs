@@ -1,1 +1,3 @@
 //! The operations, a file per resource.
+
+pub mod audit;
