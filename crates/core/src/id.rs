@@ -83,6 +83,14 @@ impl<K: Kind> Id<K> {
         Self::from_bytes(bytes)
     }
 
+    /// What is not higher than any id of the millisecond of `at`, and higher than all before: the lower end of a range.
+    pub fn first_of(at: Timestamp) -> Self {
+        let mut bytes = [0; 16];
+        let millis = u64::try_from(at.millis()).unwrap_or(0).to_be_bytes();
+        bytes[..6].copy_from_slice(&millis[2..]);
+        Self::from_bytes(bytes)
+    }
+
     /// The id that the database stored.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Id { bytes, kind: PhantomData }
@@ -201,6 +209,16 @@ mod tests {
         assert_eq!(WebhookId::parse(&first.to_string()), Some(first));
         assert_eq!(first.made_at(), at);
         assert_eq!(first.to_string().len(), 4 + 26);
+    }
+
+    #[test]
+    fn a_range_by_time_holds_every_id_of_its_millisecond() {
+        let at = Timestamp::from_seconds(1_795_447_916);
+        let next = at + std::time::Duration::from_millis(1);
+        for fill in [0, 0xff] {
+            let id = WebhookId::new(at, &Fixed(fill));
+            assert!(WebhookId::first_of(at) <= id && id < WebhookId::first_of(next), "{fill}");
+        }
     }
 
     #[test]
