@@ -53,7 +53,7 @@ pub enum Verb {
 
 /// Declares the statements of a module, and `STATEMENTS` with all of them for the test that prepares them.
 ///
-/// ```ignore
+/// ```text
 /// statements! {
 ///     INSERT = "INSERT INTO workspaces (id, name) VALUES ($1, $2)";
 ///     BY_ID = "SELECT name FROM workspaces WHERE id = $1";
@@ -73,7 +73,7 @@ macro_rules! statements {
 
 /// Declares the bulk statements of a module, and `BULKS` with all of them for the test that prepares them.
 ///
-/// ```ignore
+/// ```text
 /// bulks! {
 ///     INSERT_EVENTS = Insert "events" [workspace_id: Bytes, id: Bytes, data: Bytes];
 ///     DELETE_PENDING = Delete "pending_deliveries" [workspace_id: Bytes, id: Bytes];
