@@ -1,8 +1,12 @@
 //! The operations, a file per resource.
 
+pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod deliveries;
 pub mod delivery_log;
 pub mod events;
+pub mod members;
+pub mod one_time_links;
 pub mod retention;
+pub mod sessions;
