@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::grant::{Action, Forbidden, Grant, OperatorGrant, Origin, Permission};
+use crate::grant::{Action, Forbidden, Gives, Grant, OperatorGrant, Origin, Permission};
 use crate::id::{AccountId, MemberId, WorkspaceId};
 
 /// Somebody whose credential was checked. The only source of a [`Grant`].
@@ -96,8 +96,8 @@ impl Actor {
     /// [`Forbidden::Stranger`] where the workspace is none of theirs (it does not exist for them: 404), and
     /// [`Forbidden::NotAllowed`] where it is, but they may not do this (403).
     pub fn grant<A: Action>(&self, workspace: WorkspaceId, origin: &Origin) -> Result<Grant<A>, Forbidden> {
-        let (by, only_made_by) = match self {
-            Actor::Operator { key, name } => (actor_ref("operator", key, name), None),
+        let (by, only_made_by, gives) = match self {
+            Actor::Operator { key, name } => (actor_ref("operator", key, name), None, Gives::Everything),
             Actor::ApiKey { key, name, workspace: own, scopes } => {
                 if *own != workspace {
                     return Err(Forbidden::Stranger);
@@ -106,7 +106,7 @@ impl Actor {
                 if !scopes.iter().any(|scope| scope == needed) {
                     return Err(Forbidden::NotAllowed { missing_scope: Some(needed) });
                 }
-                (actor_ref("api_key", key, name), None)
+                (actor_ref("api_key", key, name), None, Gives::Only(scopes.as_slice().into()))
             }
             Actor::Person { name, memberships, .. } => {
                 let place = memberships.iter().find(|place| place.workspace == workspace);
@@ -116,10 +116,11 @@ impl Actor {
                 }
                 let member = place.member.to_string();
                 let own_only = place.role == Role::Member && A::PERMISSION.manages();
-                (actor_ref("member", &member, name), own_only.then_some(member))
+                let gives = if own_only { Gives::AllButManagingOthers } else { Gives::Everything };
+                (actor_ref("member", &member, name), own_only.then_some(member), gives)
             }
         };
-        Ok(Grant::made(workspace, by, only_made_by, origin.clone()))
+        Ok(Grant::made(workspace, by, only_made_by, gives, origin.clone()))
     }
 
     /// Evidence that this actor is an operator, for what belongs to no workspace.

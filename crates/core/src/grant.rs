@@ -95,6 +95,7 @@ pub struct Grant<A> {
     workspace: WorkspaceId,
     by: Arc<ActorRef>,
     only_made_by: Option<Arc<str>>,
+    gives: Gives,
     origin: Origin,
     action: PhantomData<fn() -> A>,
 }
@@ -105,6 +106,7 @@ impl<A> Clone for Grant<A> {
             workspace: self.workspace,
             by: Arc::clone(&self.by),
             only_made_by: self.only_made_by.clone(),
+            gives: self.gives.clone(),
             origin: self.origin.clone(),
             action: PhantomData,
         }
@@ -116,10 +118,11 @@ impl<A> Grant<A> {
         workspace: WorkspaceId,
         by: ActorRef,
         only_made_by: Option<String>,
+        gives: Gives,
         origin: Origin,
     ) -> Self {
         let only_made_by = only_made_by.map(Arc::from);
-        Grant { workspace, by: Arc::new(by), only_made_by, origin, action: PhantomData }
+        Grant { workspace, by: Arc::new(by), only_made_by, gives, origin, action: PhantomData }
     }
 
     /// The workspace it is for.
@@ -138,10 +141,31 @@ impl<A> Grant<A> {
         self.only_made_by.as_deref()
     }
 
+    /// Whether a key with this scope may be made, or shown its new secret, by whoever has the grant: nobody hands out more
+    /// than they may do themselves.
+    pub fn may_give(&self, scope: &str) -> bool {
+        match &self.gives {
+            Gives::Everything => true,
+            Gives::AllButManagingOthers => !crate::scope::manages_all(scope),
+            Gives::Only(own) => own.iter().any(|own| own == scope),
+        }
+    }
+
     /// Where the request came from.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+}
+
+/// Which scopes whoever has a grant may put into a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Gives {
+    /// Every scope.
+    Everything,
+    /// Every scope but those that reach what others made.
+    AllButManagingOthers,
+    /// These alone: a key's own.
+    Only(Arc<[String]>),
 }
 
 /// Evidence that an operator acts, for what belongs to no workspace: the catalogue, the list of workspaces.

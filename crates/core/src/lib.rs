@@ -4,10 +4,15 @@
 //! socket or knows SQL: time comes in as a [`Timestamp`], randomness as a [`Randomness`]. Every other crate calls it.
 
 pub mod actor;
+pub mod credential;
+pub mod forwarded;
 pub mod grant;
 pub mod id;
+pub mod key;
 pub mod problem;
 pub mod random;
+pub mod scope;
+pub mod seal;
 pub mod time;
 
 pub use actor::{Actor, ActorRef, Role};
