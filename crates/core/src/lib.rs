@@ -5,14 +5,21 @@
 
 pub mod actor;
 pub mod credential;
+pub mod delivery;
+pub mod event;
 pub mod forwarded;
 pub mod grant;
+pub mod header;
 pub mod id;
 pub mod key;
+pub mod payload;
 pub mod problem;
 pub mod random;
 pub mod scope;
 pub mod seal;
+pub mod selection;
+pub mod signature;
+pub mod target;
 pub mod time;
 
 pub use actor::{Actor, ActorRef, Role};
