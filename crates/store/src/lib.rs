@@ -6,10 +6,27 @@
 //! wait for a network.
 
 pub mod error;
+pub mod migrations;
+pub mod open;
 pub mod ops;
+pub mod queue;
 pub mod sql;
+pub mod stats;
+pub mod store;
 pub mod tx;
+pub mod url;
+
+mod job;
+mod postgres;
+mod shared_error;
+mod sqlite;
+mod threads;
 
 pub use error::StoreError;
+pub use migrations::Migration;
+pub use open::{OpenError, OpenOptions, known_migrations, migrate, pending_migrations};
 pub use sql::{Bulk, Sql};
+pub use stats::Stats;
+pub use store::Store;
 pub use tx::{Arg, Op, Query, Read, Row, Tx};
+pub use url::{BadDatabaseUrl, DatabaseUrl};

@@ -1,5 +1,9 @@
 //! Statements as values, so that a test can prepare every one of them on both engines.
 
+use std::collections::HashSet;
+
+use crate::tx::Arg;
+
 /// One portable statement. Placeholders are `$1`, `$2`, …; SQLite reads them as `?1`, `?2`, ….
 #[derive(Debug)]
 pub struct Sql {
@@ -35,6 +39,23 @@ pub struct Bulk {
     pub columns: &'static [(&'static str, Column)],
 }
 
+impl Bulk {
+    /// Whether `values` are whole rows, and an update's rows have different keys: where one came twice, SQLite would take
+    /// the last and PostgreSQL either. Checking the keys is left out of release builds.
+    pub(crate) fn check(&self, values: &[Arg<'_>]) {
+        let width = self.columns.len();
+        assert!(values.len().is_multiple_of(width), "{}: {} values are not rows of {width}", self.name, values.len());
+        if cfg!(debug_assertions)
+            && let Verb::Update { keys } = self.verb
+        {
+            let mut seen = HashSet::new();
+            for row in values.chunks_exact(width) {
+                assert!(seen.insert(format!("{:?}", &row[..keys])), "{}: a row is updated twice", self.name);
+            }
+        }
+    }
+}
+
 /// What a [`Bulk`] does with each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -42,7 +63,8 @@ pub enum Verb {
     Insert,
     /// `INSERT … ON CONFLICT DO NOTHING`; the count says how many went in.
     InsertNew,
-    /// `UPDATE … SET` the columns after the first `keys`, where the first `keys` match.
+    /// `UPDATE … SET` the columns after the first `keys`, where the first `keys` match. No two rows of one call may have
+    /// the same keys.
     Update {
         /// How many of the columns find the row.
         keys: usize,

@@ -1,0 +1,165 @@
+//! A transaction on PostgreSQL.
+
+use futures_util::TryStreamExt;
+use std::pin::pin;
+use tokio_postgres::{Error, Statement};
+
+use super::connection::{Connection, Failure};
+use super::value::{PostgresRow, Value};
+use crate::error::StoreError;
+use crate::sql::{Bulk, Column, Sql, Verb};
+use crate::stats::{Counters, count};
+use crate::tx::{Arg, Read, Row, Tx};
+
+/// One operation's view of the transaction that is open on the connection.
+pub(super) struct PostgresTx<'t> {
+    connection: &'t mut Connection,
+    counters: &'t Counters,
+    operation: &'static str,
+    failure: Option<Failure>,
+}
+
+impl<'t> PostgresTx<'t> {
+    /// For the operation of that name.
+    pub(super) fn new(
+        connection: &'t mut Connection,
+        counters: &'t Counters,
+        operation: &'static str,
+    ) -> Self {
+        PostgresTx { connection, counters, operation, failure: None }
+    }
+
+    /// What went wrong first, if anything did. The transaction does nothing more then.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    fn fail(&mut self, statement: &'static str, error: Error) -> StoreError {
+        let failure = Failure::of(&error);
+        self.failure.get_or_insert(failure);
+        if failure == Failure::Statement {
+            tracing::debug!(operation = self.operation, statement, %error, "a statement failed");
+            return StoreError::Failed { operation: self.operation, source: Box::new(error) };
+        }
+        StoreError::Unavailable { what: statement, source: Some(Box::new(error)) }
+    }
+
+    fn prepare(
+        &mut self,
+        name: &'static str,
+        address: usize,
+        arguments: usize,
+        text: impl FnOnce() -> String,
+    ) -> Result<Statement, StoreError> {
+        count(&self.counters.statements, 1);
+        let statement = self.connection.prepare(address, text).map_err(|error| self.fail(name, error))?;
+        let wanted = statement.params().len();
+        if wanted == arguments {
+            return Ok(statement);
+        }
+        self.failure.get_or_insert(Failure::Statement);
+        let source = format!("{name} wants {wanted} arguments and was given {arguments}");
+        Err(StoreError::Failed { operation: self.operation, source: source.into() })
+    }
+}
+
+/// Why a statement did not run to its end.
+enum Stopped {
+    Engine(Error),
+    Operation(StoreError),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Stopped::Engine(error)
+    }
+}
+
+fn address_of<T>(declared: &'static T) -> usize {
+    std::ptr::from_ref(declared).addr()
+}
+
+impl Read for PostgresTx<'_> {
+    fn rows(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Arg<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.text.to_owned())?;
+        let Connection { client, wire, .. } = &mut *self.connection;
+        let outcome = wire.wait(async {
+            let mut rows = pin!(client.query_raw(&statement, args.iter().map(|arg| Value(*arg))).await?);
+            while let Some(row) = rows.try_next().await? {
+                each(&PostgresRow(row)).map_err(Stopped::Operation)?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|stopped| match stopped {
+            Stopped::Engine(error) => self.fail(sql.name, error),
+            Stopped::Operation(error) => error,
+        })
+    }
+}
+
+impl Tx for PostgresTx<'_> {
+    fn exec(&mut self, sql: &'static Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.text.to_owned())?;
+        let Connection { client, wire, .. } = &mut *self.connection;
+        let changed = wire.wait(client.execute_raw(&statement, args.iter().map(|arg| Value(*arg))));
+        changed.map_err(|error| self.fail(sql.name, error))
+    }
+
+    fn bulk(&mut self, bulk: &'static Bulk, values: &[Arg<'_>]) -> Result<u64, StoreError> {
+        bulk.check(values);
+        if values.is_empty() {
+            return Ok(0);
+        }
+        let width = bulk.columns.len();
+        let statement = self.prepare(bulk.name, address_of(bulk), width, || array_statement(bulk))?;
+        let column =
+            |place| values.iter().skip(place).step_by(width).map(|arg| Value(*arg)).collect::<Vec<_>>();
+        let columns: Vec<_> = (0..width).map(column).collect();
+        let Connection { client, wire, .. } = &mut *self.connection;
+        let changed = wire.wait(client.execute_raw(&statement, &columns));
+        changed.map_err(|error| self.fail(bulk.name, error))
+    }
+
+    fn as_read(&mut self) -> &mut dyn Read {
+        self
+    }
+}
+
+/// The one statement that does what `bulk` does with all its rows, which come as an array per column.
+pub(super) fn array_statement(bulk: &Bulk) -> String {
+    let names: Vec<_> = bulk.columns.iter().map(|(name, _)| *name).collect();
+    let arrays: Vec<_> = bulk
+        .columns
+        .iter()
+        .zip(1..)
+        .map(|((_, column), place)| match column {
+            Column::Int => format!("CAST(${place} AS BIGINT[])"),
+            Column::Text => format!("CAST(${place} AS TEXT[])"),
+            Column::Bytes => format!("CAST(${place} AS BYTEA[])"),
+        })
+        .collect();
+    let (table, list, rows) = (bulk.table, names.join(", "), format!("UNNEST({})", arrays.join(", ")));
+    let matched = |keys: &[&str]| {
+        let pairs: Vec<_> = keys.iter().map(|name| format!("{table}.{name} = given.{name}")).collect();
+        pairs.join(" AND ")
+    };
+    match bulk.verb {
+        Verb::Insert => format!("INSERT INTO {table} ({list}) SELECT * FROM {rows}"),
+        Verb::InsertNew => {
+            format!("INSERT INTO {table} ({list}) SELECT * FROM {rows} ON CONFLICT DO NOTHING")
+        }
+        Verb::Update { keys } => {
+            let set: Vec<_> = names[keys..].iter().map(|name| format!("{name} = given.{name}")).collect();
+            let (set, found) = (set.join(", "), matched(&names[..keys]));
+            format!("UPDATE {table} SET {set} FROM {rows} AS given ({list}) WHERE {found}")
+        }
+        Verb::Delete => {
+            format!("DELETE FROM {table} USING {rows} AS given ({list}) WHERE {}", matched(&names))
+        }
+    }
+}

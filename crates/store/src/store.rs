@@ -1,0 +1,143 @@
+//! The store as its callers see it: one value to write and read through, whatever the engine.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+use crate::job::{Job, Pending, Reading};
+use crate::open::{OpenError, OpenOptions};
+use crate::postgres;
+use crate::queue::{Queue, closed};
+use crate::sqlite::{self, Inline};
+use crate::stats::{Counters, Stats, count};
+use crate::threads::Threads;
+use crate::tx::{Op, Query};
+use crate::url::{DatabaseUrl, Engine};
+
+/// A database at work. Cheap to clone; all clones are the same database. When the last one is dropped, its lanes finish
+/// what waits and end; [`Store::close`] also waits for that.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    lanes: Lanes,
+    counters: Arc<Counters>,
+}
+
+enum Lanes {
+    /// Threads that own connections, behind queues.
+    Threads { writes: Arc<Queue>, reads: Arc<Queue>, threads: Threads },
+    /// No thread: jobs run where they are asked for.
+    Inline(Box<Inline>),
+}
+
+impl Store {
+    /// Opens a database and starts its lanes. Blocks until it can be used: call it at the start, not in the middle of
+    /// asynchronous work.
+    pub fn open(database: &DatabaseUrl, options: &OpenOptions) -> Result<Store, OpenError> {
+        let counters = Arc::new(Counters::default());
+        let writes = Arc::new(Queue::new(options.queue_max));
+        let reads = Arc::new(Queue::new(options.queue_max));
+        let threads = match &database.engine {
+            Engine::Sqlite(path) => sqlite::start(path, database, options, &writes, &reads, &counters),
+            Engine::Postgres(config) => {
+                postgres::start(config, database, options, &writes, &reads, &counters)
+            }
+        };
+        // Lanes that did start before another could not are told to end.
+        let threads = threads.inspect_err(|_| {
+            writes.close();
+            reads.close();
+        })?;
+        Ok(Store { inner: Arc::new(Inner { lanes: Lanes::Threads { writes, reads, threads }, counters }) })
+    }
+
+    /// An empty database in memory whose operations run on the caller's task, without a thread: for simulations.
+    pub fn inline_in_memory() -> Store {
+        let counters = Arc::new(Counters::default());
+        let inline =
+            Inline::open(Arc::clone(&counters)).expect("a database in memory needs nothing but memory");
+        Store { inner: Arc::new(Inner { lanes: Lanes::Inline(Box::new(inline)), counters }) }
+    }
+
+    /// Runs `op` as one transaction. The answer comes when it is on disk.
+    ///
+    /// From the first poll on the operation is done whether or not this future is kept: dropping it gives up the answer,
+    /// never half a transaction.
+    pub async fn write<O: Op>(&self, op: O) -> Result<O::Out, StoreError> {
+        let (tell, told) = oneshot::channel();
+        self.write_then(op, move |result| drop(tell.send(result)));
+        told.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Runs `op` as one transaction and then calls `then` with the answer, exactly once whatever happens.
+    ///
+    /// `then` runs on the lane's thread, right after the commit (or on this one, where the operation was refused or the
+    /// store is inline): it hands over, and must not block.
+    pub fn write_then<O, F>(&self, op: O, then: F)
+    where
+        O: Op,
+        F: FnOnce(Result<O::Out, StoreError>) + Send + 'static,
+    {
+        let job = Pending::boxed(op, then);
+        match &self.inner.lanes {
+            Lanes::Threads { writes, .. } => self.push(writes, job),
+            Lanes::Inline(inline) => inline.write(job),
+        }
+    }
+
+    /// Runs `query` on one snapshot of the database.
+    pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job = Pending::boxed(Reading(query), move |result| drop(tell.send(result)));
+        match &self.inner.lanes {
+            Lanes::Threads { reads, .. } => self.push(reads, job),
+            Lanes::Inline(inline) => inline.read(job),
+        }
+        told.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn push(&self, queue: &Queue, job: Box<dyn Job>) {
+        if let Err((job, error)) = queue.push(job) {
+            count(&self.inner.counters.refused, 1);
+            job.settle(Err(error));
+        }
+    }
+
+    /// What was done since the store was opened.
+    pub fn stats(&self) -> Stats {
+        let stats = self.inner.counters.read();
+        match &self.inner.lanes {
+            Lanes::Threads { writes, reads, .. } => Stats {
+                writes_waiting: writes.waiting() as u64,
+                reads_waiting: reads.waiting() as u64,
+                ..stats
+            },
+            Lanes::Inline(_) => stats,
+        }
+    }
+
+    /// Accepts nothing more, finishes what waits, and comes back when every connection is closed.
+    pub async fn close(&self) {
+        match &self.inner.lanes {
+            Lanes::Threads { writes, reads, threads } => {
+                writes.close();
+                reads.close();
+                threads.ended().await;
+            }
+            Lanes::Inline(inline) => inline.close(),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Lanes::Threads { writes, reads, .. } = &self.lanes {
+            writes.close();
+            reads.close();
+        }
+    }
+}
