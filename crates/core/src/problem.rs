@@ -78,6 +78,8 @@ codes! {
         "There is nothing here that this credential can see. Check the id and the workspace.";
     MethodNotAllowed "method_not_allowed" 405 "The method is not allowed here"
         "See the Allow header for the methods of this address.";
+    RequestTimeout "request_timeout" 408 "The request took too long to arrive"
+        "Send the whole body at once; if the line is slow, send less at a time.";
     Conflict "conflict" 409 "It conflicts with what is there"
         "Something with that name or id is there already.";
     IdempotencyMismatch "idempotency_mismatch" 409 "The idempotency key was used for another request"
@@ -155,7 +157,11 @@ impl Problem {
 
     /// Something we depend on does not answer; trying again helps.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Problem { source: Some(source.into()), retry_after_seconds: Some(1), ..Problem::from(Code::Unavailable) }
+        Problem {
+            source: Some(source.into()),
+            retry_after_seconds: Some(1),
+            ..Problem::from(Code::Unavailable)
+        }
     }
 
     /// The same problem with a time to wait.
@@ -176,9 +182,10 @@ impl From<Forbidden> for Problem {
         match forbidden {
             Forbidden::Stranger => Problem::from(Code::NotFound),
             Forbidden::NotAllowed { missing_scope: None } => Problem::from(Code::Forbidden),
-            Forbidden::NotAllowed { missing_scope: Some(scope) } => {
-                Problem::new(Code::InsufficientScope, format!("The key needs the scope {scope} for this call."))
-            }
+            Forbidden::NotAllowed { missing_scope: Some(scope) } => Problem::new(
+                Code::InsufficientScope,
+                format!("The key needs the scope {scope} for this call."),
+            ),
         }
     }
 }

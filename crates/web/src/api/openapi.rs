@@ -1,0 +1,99 @@
+//! The OpenAPI 3.1 document: what the handlers say of themselves, and what is true of all of them.
+
+use keybell_core::Code;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+/// The document of the routes in `collected`, with what each operation has besides: credentials, problems, and for what
+/// is posted the idempotency key.
+pub(super) fn finished(collected: OpenApi) -> Value {
+    let mut document = serde_json::to_value(collected).expect("an OpenAPI document is JSON");
+    document["openapi"] = json!("3.1.0");
+    document["info"] = json!({
+        "title": "Keybell",
+        "description": "API keys and webhooks of the workspaces of a platform.",
+        "version": env!("CARGO_PKG_VERSION"),
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": "/"}]);
+    document["security"] = json!([{"secretKey": []}, {"basic": []}, {"apiKeyHeader": []}, {"session": []}]);
+    document["components"]["securitySchemes"] = security_schemes();
+    document["components"]["schemas"]["Problem"] = problem_schema();
+    document["components"]["responses"]["Problem"] = json!({
+        "description": "Not done: what went wrong, and what to do.",
+        "headers": {"x-request-id": {"description": "The request's id.", "schema": {"type": "string"}}},
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    });
+    document["components"]["parameters"]["IdempotencyKey"] = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a repetition safe: the same key with the same request replays the stored answer for 24 \
+                        hours, without its secrets; with another request it is 409.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": crate::idempotency::KEY_CHARS_MAX},
+    });
+    for (path, methods) in members(&mut document["paths"]) {
+        for (method, operation) in members(methods) {
+            complete(path, method, operation);
+        }
+    }
+    document
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flatten()
+}
+
+fn complete(path: &str, method: &str, operation: &mut Value) {
+    operation["responses"]["default"] = json!({"$ref": "#/components/responses/Problem"});
+    if method == "post" && !super::v1::is_decision(path) {
+        let parameters = operation.as_object_mut().expect("an operation is an object").entry("parameters");
+        let reference = json!({"$ref": "#/components/parameters/IdempotencyKey"});
+        parameters.or_insert(json!([])).as_array_mut().expect("parameters are a list").push(reference);
+    }
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "secretKey": {"type": "http", "scheme": "bearer", "description": "An operator key or an API key."},
+        "basic": {"type": "http", "scheme": "basic", "description": "The public identifier as user, the secret key as password."},
+        "apiKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-keybell", "description": "A signed-in member."},
+    })
+}
+
+/// RFC 9457, with the catalogue as the values of `code`.
+fn problem_schema() -> Value {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let explained: Map<String, Value> = Code::ALL
+        .iter()
+        .map(|code| {
+            (code.as_str().to_owned(), json!(format!("{}: {}. {}", code.status(), code.title(), code.help())))
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "description": "A problem details object (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": {"type": "string", "format": "uri", "description": "A page about the problem."},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "What happened this time, and what to do."},
+            "code": {"type": "string", "enum": codes, "x-enum-descriptions": explained},
+            "request_id": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "description": "The members that are not valid, where that is the problem.",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "code", "message"],
+                    "properties": {
+                        "field": {"type": "string", "description": "Such as `headers[0].name`."},
+                        "code": {"type": "string"},
+                        "message": {"type": "string"},
+                    },
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,38 @@
+//! Version 1, a directory per resource and a file per verb: request, reply, doc, handler.
+
+use axum::middleware;
+use http::{HeaderValue, header};
+use keybell_app::App;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::idempotency;
+
+/// Every route of version 1.
+pub(super) fn router(app: &App) -> OpenApiRouter<App> {
+    let repeatable = middleware::from_fn_with_state(app.clone(), idempotency::around);
+    OpenApiRouter::new()
+        .merge(resources().layer(repeatable))
+        .merge(decisions())
+        .layer(middleware::map_response(private))
+}
+
+/// What lists, makes and changes things: each `POST` takes an `Idempotency-Key`.
+fn resources() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
+
+/// What decides about keys. A decision is never replayed from memory: the key may have been revoked since.
+fn decisions() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
+
+/// Whether `path` is one of [`decisions`], for the document.
+pub(super) fn is_decision(path: &str) -> bool {
+    path == "/v1/api-keys/verify" || path.starts_with("/v1/forward-auth")
+}
+
+/// Answers are for the credential that asked, and some hold a secret: no cache keeps any of them.
+async fn private(mut response: axum::response::Response) -> axum::response::Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

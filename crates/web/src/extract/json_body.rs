@@ -1,0 +1,218 @@
+//! JSON bodies: read once into a struct, and explained field by field where they do not fit.
+//!
+//! What is not JSON is 400 and says where; JSON that does not fit is 422 and names the member. The values themselves are
+//! not repeated in the answer: one of them may be a secret.
+
+use axum::extract::{FromRequest, Request};
+use http::{HeaderMap, header};
+use keybell_app::App;
+use keybell_core::{Code, FieldError, Problem};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::body;
+use crate::problem::Failed;
+
+/// The body as a `T`, which denies unknown fields.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
+        let (parts, body) = request.into_parts();
+        expect_json(&parts.headers)?;
+        let bytes = body::read(&parts.headers, body, body::limit_of(&parts)).await?;
+        Ok(JsonBody(parse(&bytes)?))
+    }
+}
+
+/// The same for a body whose every member is optional: none at all is the default.
+pub struct JsonBodyOrDefault<T>(pub T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for JsonBodyOrDefault<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(&parts.headers, body, body::limit_of(&parts)).await?;
+        if bytes.is_empty() {
+            return Ok(JsonBodyOrDefault(T::default()));
+        }
+        expect_json(&parts.headers)?;
+        Ok(JsonBodyOrDefault(parse(&bytes)?))
+    }
+}
+
+/// `application/json`, or for a patch `application/merge-patch+json` (RFC 7396), with or without parameters.
+fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = sent.split(';').next().unwrap_or_default().trim();
+    let known = ["application/json", "application/merge-patch+json"];
+    if known.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+        return Ok(());
+    }
+    Err(Code::UnsupportedMediaType.into())
+}
+
+/// Reads `bytes` as a `T`. The first reading is plain and quick; only a failure is read again to find its place.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A derived struct would also take an array with its members in order; nobody means that.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let parsed = serde_json::from_slice(bytes);
+    if parsed.is_ok() && first != Some(&b'{') {
+        return Err(Problem::field("", "wrong_type", "must be a JSON object"));
+    }
+    parsed.map_err(|error| explain::<T>(bytes, &error))
+}
+
+fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    if error.classify() != Category::Data {
+        let text = without_position(&error.to_string()).to_owned();
+        let (line, column) = (error.line(), error.column());
+        let detail = format!("The body is not valid JSON: {text} at line {line}, column {column}.");
+        return Problem::new(Code::Malformed, detail);
+    }
+    let mut again = serde_json::Deserializer::from_slice(bytes);
+    let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut again) {
+        Err(located) => (located.path().to_string(), located.inner().to_string()),
+        Ok(_) => (String::new(), error.to_string()),
+    };
+    Problem::invalid(vec![field_error(&path, without_position(&message))])
+}
+
+fn without_position(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
+}
+
+/// What serde says, in our words. Its texts are not promised; the tests below hold each of them.
+pub(super) fn field_error(path: &str, message: &str) -> FieldError {
+    let path = if path == "." { "" } else { path };
+    let quoted = || message.split('`').nth(1).unwrap_or_default();
+    // Serde names the member only in its text where the path ends at the object around it.
+    let inside = |name: &str| match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    let expected = message.split_once(", expected ").map(|(_, expected)| expected);
+    let (field, code, message) = if message.starts_with("unknown field") {
+        (
+            inside(quoted()),
+            "unknown",
+            format!("is not known here; {}", expected.unwrap_or("there are no others")),
+        )
+    } else if message.starts_with("missing field") {
+        (inside(quoted()), "required", "is required".to_owned())
+    } else if message.starts_with("duplicate field") {
+        (inside(quoted()), "duplicate", "is there twice".to_owned())
+    } else if message.starts_with("unknown variant") {
+        (path.to_owned(), "not_allowed", format!("must be {}", expected.unwrap_or("something else")))
+    } else if message.starts_with("invalid") {
+        let expected = match expected {
+            Some(expected) if expected.starts_with("struct ") => "a JSON object",
+            Some(expected) => expected,
+            None => "something else",
+        };
+        (path.to_owned(), "wrong_type", format!("must be {expected}"))
+    } else {
+        (path.to_owned(), "invalid", message.to_owned())
+    };
+    FieldError { field, code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use keybell_core::Timestamp;
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters here")]
+    struct Body {
+        name: String,
+        #[serde(default)]
+        headers: Vec<Header>,
+        at: Option<Timestamp>,
+        kind: Option<Kind>,
+        data: Option<Box<RawValue>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters here")]
+    struct Header {
+        name: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Live,
+        Test,
+    }
+
+    fn refused(body: &str) -> String {
+        let problem = parse::<Body>(body.as_bytes()).expect_err("it does not fit");
+        let errors: Vec<String> = problem
+            .errors
+            .iter()
+            .map(|error| format!("{} {} {}", error.field, error.code, error.message))
+            .collect();
+        format!(
+            "{} | {}",
+            problem.code.status(),
+            if errors.is_empty() { problem.detail } else { errors.join(", ") }
+        )
+    }
+
+    #[test]
+    fn every_way_of_not_fitting_names_its_member_and_repeats_no_value() {
+        insta::assert_snapshot!(refused(r#"{"name":"a","nmae":"b"}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{"name":"x"},{"nmae":"b"}]}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"headers":[]}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{}]}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","name":"b"}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":5}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":"kb_live_secret"}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":["kb_live_secret"]}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","at":"yesterday"}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","kind":"prod"}"#), @"");
+        insta::assert_snapshot!(refused(r#"["a"]"#), @"");
+        insta::assert_snapshot!(refused(r#""kb_live_secret""#), @"");
+        insta::assert_snapshot!(refused("null"), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","data":{"b":1},"x":2}"#), @"");
+    }
+
+    #[test]
+    fn what_is_not_json_says_where() {
+        insta::assert_snapshot!(refused("{\"name\":\n \"a\",}"), @"");
+        insta::assert_snapshot!(refused(""), @"");
+        insta::assert_snapshot!(refused("{\"name\":\"a\"} x"), @"");
+        assert!(parse::<Body>(b"{\"name\":\"\xff\"}").is_err_and(|problem| problem.code == Code::Malformed));
+        assert!(
+            parse::<Body>(b"{\"name\":\"a\",\"data\":\"\xff\"}")
+                .is_err_and(|problem| problem.code == Code::Malformed)
+        );
+    }
+
+    #[test]
+    fn only_json_is_taken_for_json() {
+        let sent = |value: &'static str| {
+            let value = http::HeaderValue::from_static(value);
+            expect_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)])).is_ok()
+        };
+        assert!(
+            sent("application/json")
+                && sent("Application/JSON; charset=utf-8")
+                && sent("application/merge-patch+json")
+        );
+        assert!(
+            !sent("text/plain") && !sent("application/x-www-form-urlencoded") && !sent("application/jsonp")
+        );
+        assert!(expect_json(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! What handlers ask for in their signatures, each refused with a problem of the catalogue.
+//!
+//! Permission comes first: a handler names [`Granted`] (or [`Operator`]) before everything else, so that a stranger learns
+//! nothing from the way a request is wrong.
+
+pub(crate) mod awaited;
+mod client;
+mod credential;
+mod granted;
+mod json_body;
+mod patch;
+mod path;
+mod query;
+
+pub use client::{Source, origin};
+pub use credential::{Credential, session_cookie_name};
+pub use granted::{Granted, Operator};
+pub use json_body::{JsonBody, JsonBodyOrDefault, parse};
+pub use patch::Patch;
+pub use path::{OfPath, PathId};
+pub use query::{PageQuery, QueryParams};

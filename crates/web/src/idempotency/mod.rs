@@ -1,0 +1,164 @@
+//! `Idempotency-Key`: a `POST` that names one is done once, however often it is sent.
+//!
+//! A request without the header passes untouched. With it, the request is done in a task of its own, so that a client that
+//! goes away leaves neither half a request nor a key that stays taken; its answer is kept without secrets, and a repetition
+//! is answered with it.
+
+mod without_secrets;
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use keybell_app::App;
+use keybell_app::idempotency::{Fingerprint, Repeatable, UnderWay};
+use keybell_core::{Code, Problem};
+
+use crate::body;
+use crate::envelope::{base_url, panicked};
+use crate::extract::Credential;
+use crate::problem::{self, Failed};
+use crate::request_id::RequestId;
+
+/// Longest `Idempotency-Key`, in characters: a UUID and much beside it.
+pub const KEY_CHARS_MAX: usize = 255;
+
+/// Longest answer that is kept, in bytes: a batch of a thousand events is answered with a tenth of it.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Around every route whose `POST` may be repeated.
+pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    if *request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return next.run(request).await;
+    }
+    repeatable(app, request, next).await.unwrap_or_else(|problem| Failed(problem).into_response())
+}
+
+async fn repeatable(app: App, request: Request, next: Next) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let key = key_of(&parts.headers)?;
+    let owner = Credential::of_parts(&mut parts, &app).await?.owner();
+    let bytes = body::read(&parts.headers, body, body::limit_of(&parts)).await?;
+    let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let fingerprint = Fingerprint::of(parts.method.as_str(), path, &bytes);
+    match app.begin_repeatable(owner, key, fingerprint).await? {
+        Repeatable::Answered { status, body } => Ok(replayed(status, body)),
+        Repeatable::First(under_way) => {
+            let id = RequestId::of_parts(&parts);
+            let request = Request::from_parts(parts, Body::from(bytes));
+            let task = tokio::spawn(async move {
+                let ran = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+                let response = ran.unwrap_or_else(|panic| Failed(panicked(&*panic)).into_response());
+                settled(&app, under_way, response, &id).await
+            });
+            task.await.map_err(Problem::internal)?
+        }
+    }
+}
+
+/// The key, where it is one: visible ASCII, once.
+fn key_of(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let value = values.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fits =
+        (1..=KEY_CHARS_MAX).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    if !fits || values.next().is_some() {
+        let detail = format!("Send one Idempotency-Key of 1 to {KEY_CHARS_MAX} visible ASCII characters.");
+        return Err(Problem::new(Code::Malformed, detail));
+    }
+    Ok(value.to_owned())
+}
+
+/// Keeps the answer or frees the key, and gives the answer on.
+async fn settled(
+    app: &App,
+    under_way: UnderWay,
+    response: Response,
+    id: &RequestId,
+) -> Result<Response, Problem> {
+    let kept =
+        if is_final(response.status()) { kept_form(app, response, id).await? } else { Kept::Not(response) };
+    let (outcome, response) = match kept {
+        Kept::As { body, response } => {
+            (app.keep_answer(under_way, response.status().as_u16(), body).await, response)
+        }
+        Kept::Not(response) => (app.abandon_answer(under_way).await, response),
+    };
+    // What was asked is done: that stands, and is told, though it will not be remembered as answered.
+    if let Err(problem) = outcome {
+        let why = std::error::Error::source(&problem).map(ToString::to_string);
+        tracing::error!(request.id = id.as_str(), problem.chain = why, "an idempotent answer was not kept");
+    }
+    Ok(response)
+}
+
+enum Kept {
+    As { body: Vec<u8>, response: Response },
+    Not(Response),
+}
+
+/// Whether the same request would be answered alike tomorrow. Permission, time-outs, limits and faults pass.
+fn is_final(status: StatusCode) -> bool {
+    status.is_success() || (status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 429))
+}
+
+/// The body as it is kept: a problem as its document, anything else without its secrets.
+async fn kept_form(app: &App, response: Response, id: &RequestId) -> Result<Kept, Problem> {
+    if let Some(problem) = response.extensions().get::<std::sync::Arc<Problem>>() {
+        let body = problem::document(problem, base_url(app), id);
+        return Ok(Kept::As { body, response });
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
+    let body = without_secrets::of(&bytes);
+    Ok(Kept::As { body, response: Response::from_parts(parts, Body::from(bytes)) })
+}
+
+fn replayed(status: u16, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let content_type = if status >= 400 { "application/problem+json" } else { "application/json" };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(keys: &[&str]) -> Result<String, Code> {
+        let values =
+            keys.iter().map(|key| (IDEMPOTENCY_KEY, HeaderValue::from_str(key).expect("a header value")));
+        let mut headers = HeaderMap::new();
+        for (name, value) in values {
+            headers.append(name, value);
+        }
+        key_of(&headers).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn a_key_holds_up_to_its_limit() {
+        assert!(read(&[&"k".repeat(KEY_CHARS_MAX)]).is_ok());
+        assert_eq!(read(&[&"k".repeat(KEY_CHARS_MAX + 1)]), Err(Code::Malformed));
+        assert_eq!(read(&[""]), Err(Code::Malformed));
+        assert_eq!(read(&["a b"]), Err(Code::Malformed));
+        assert_eq!(read(&["a", "b"]), Err(Code::Malformed));
+    }
+
+    #[test]
+    fn only_what_stays_so_is_kept() {
+        let kept = |status| is_final(StatusCode::from_u16(status).expect("a status"));
+        assert!([200, 201, 202, 204, 400, 404, 409, 413, 415, 422].into_iter().all(kept));
+        assert!(![401, 403, 408, 429, 500, 503].into_iter().any(kept));
+    }
+}

@@ -1,0 +1,187 @@
+//! From a problem to the answer that tells it.
+//!
+//! A handler returns [`Failed`]; it travels outwards as an extension of the response, and the envelope around all
+//! routes writes the document of RFC 9457 (the pages write HTML instead). That is the one place where a fault of ours is
+//! logged, with the chain of its sources; the client sees the request's id and nothing of the chain.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use keybell_core::{Code, FieldError, Forbidden, Problem};
+use serde::Serialize;
+
+use crate::request_id::RequestId;
+
+/// What a handler gives back.
+pub type Answer<T> = Result<T, Failed>;
+
+/// A problem on its way to the client.
+#[derive(Debug)]
+pub struct Failed(pub Problem);
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Failed(problem)
+    }
+}
+
+impl From<Code> for Failed {
+    fn from(code: Code) -> Self {
+        Failed(code.into())
+    }
+}
+
+impl From<Forbidden> for Failed {
+    fn from(forbidden: Forbidden) -> Self {
+        Failed(forbidden.into())
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status(&self.0);
+        response.extensions_mut().insert(Arc::new(self.0));
+        response
+    }
+}
+
+/// The status a problem is answered with.
+pub fn status(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.code.status()).expect("the catalogue holds HTTP statuses")
+}
+
+/// The problem that `response` carries and that nobody has written out yet, logged if it is a fault of ours.
+pub fn take(response: &mut Response, request_id: &RequestId) -> Option<Arc<Problem>> {
+    let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
+    log(&problem, request_id);
+    Some(problem)
+}
+
+/// The document of RFC 9457. `base` is the public URL, without a slash at its end.
+pub fn document(problem: &Problem, base: &str, request_id: &RequestId) -> Vec<u8> {
+    let document = Document {
+        r#type: format!("{base}/problems/{}", problem.code.as_str()),
+        title: problem.code.title(),
+        status: problem.code.status(),
+        detail: &problem.detail,
+        code: problem.code.as_str(),
+        request_id: request_id.as_str(),
+        errors: &problem.errors,
+    };
+    serde_json::to_vec(&document).expect("texts and numbers are always JSON")
+}
+
+/// Writes `problem` into `response`: body, content type, and the headers that its status asks for.
+pub(crate) fn write(response: &mut Response, problem: &Problem, base: &str, request_id: &RequestId) {
+    *response.status_mut() = status(problem);
+    *response.body_mut() = Body::from(document(problem, base, request_id));
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = problem.retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(challenge) = challenge(problem.code) {
+        headers.entry(header::WWW_AUTHENTICATE).or_insert(HeaderValue::from_static(challenge));
+    }
+}
+
+/// The challenge of RFC 6750, section 3: no error is named to who sent no credential.
+fn challenge(code: Code) -> Option<&'static str> {
+    match (code, code.status()) {
+        (Code::MissingCredential, _) => Some("Bearer realm=\"keybell\""),
+        (Code::InsufficientScope, _) => Some("Bearer realm=\"keybell\", error=\"insufficient_scope\""),
+        (_, 401) => Some("Bearer realm=\"keybell\", error=\"invalid_token\""),
+        _ => None,
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+/// A fault of ours is an error; something that does not answer is a warning, since it comes in crowds and passes.
+fn log(problem: &Problem, request_id: &RequestId) {
+    let chain = chain(problem);
+    match problem.code.status() {
+        503 => tracing::warn!(
+            request.id = request_id.as_str(),
+            problem.chain = chain,
+            "not available: {problem}"
+        ),
+        500.. => tracing::error!(
+            request.id = request_id.as_str(),
+            problem.chain = chain,
+            "request failed: {problem}"
+        ),
+        _ => {}
+    }
+}
+
+fn chain(problem: &Problem) -> String {
+    let mut chain = String::new();
+    let mut next = problem.source();
+    while let Some(error) = next {
+        if !chain.is_empty() {
+            chain.push_str(": ");
+        }
+        chain.push_str(&error.to_string());
+        next = error.source();
+    }
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_shows_the_request_id_and_nothing_of_its_source() {
+        let problem = Problem::internal("password=hunter2");
+        let mut response = Failed(problem).into_response();
+        let id = RequestId::from("req_1");
+        let problem = take(&mut response, &id).expect("it was put there");
+        let text = String::from_utf8(document(&problem, "https://keys.example", &id)).expect("JSON is UTF-8");
+        assert!(text.contains("req_1") && !text.contains("hunter2"), "{text}");
+        assert!(chain(&problem).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_problem_says_what_rfc_9457_asks_and_how_to_authenticate() {
+        let mut response = Failed::from(Code::MissingCredential).into_response();
+        let id = RequestId::from("req_1");
+        let problem = take(&mut response, &id).expect("it was put there");
+        write(&mut response, &problem, "https://keys.example", &id);
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"keybell\"");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        insta::assert_snapshot!(
+            String::from_utf8_lossy(&document(&problem, "https://keys.example", &id)),
+            @r#"{"type":"https://keys.example/problems/missing_credential","title":"No credential was sent","status":401,"detail":"Send the secret key as `Authorization: Bearer <secret key>`.","code":"missing_credential","request_id":"req_1"}"#
+        );
+    }
+
+    #[test]
+    fn a_time_to_wait_is_told_in_the_header() {
+        let problem = Problem::from(Code::RateLimited).retry_after(7);
+        let mut response = Response::new(Body::empty());
+        write(&mut response, &problem, "https://keys.example", &RequestId::from("req_1"));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[header::RETRY_AFTER]),
+            (429, &HeaderValue::from(7))
+        );
+    }
+}
