@@ -1,1 +1,7 @@
-//! To be written.
+//! What Keybell's tests share: a throw-away PostgreSQL, a simulated clock, seeded randomness, a receiver, and a real
+//! installation as a child process.
+
+pub mod clock;
+pub mod installation;
+pub mod postgres;
+pub mod random;
