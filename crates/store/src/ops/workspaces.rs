@@ -1,0 +1,197 @@
+//! Workspaces: the tenants of a platform.
+
+use keybell_core::grant::Origin;
+use keybell_core::{ActorRef, Timestamp, WorkspaceId};
+
+use super::audit::{self, AuditFact, NO_WORKSPACE};
+use crate::error::StoreError;
+use crate::statements;
+use crate::tx::{Arg, Op, Query, Read, Row, Tx};
+
+statements! {
+    INSERT = "INSERT INTO workspaces (id, external_id, name, created_at) VALUES ($1, $2, $3, $4) \
+              ON CONFLICT (external_id) DO NOTHING";
+    BY_ID = "SELECT id, external_id, name, created_at FROM workspaces WHERE id = $1";
+    LIST = "SELECT id, external_id, name, created_at FROM workspaces WHERE id < $1 ORDER BY id DESC LIMIT $2";
+    EDIT = "UPDATE workspaces SET name = $2, external_id = $3 WHERE id = $1 \
+            AND NOT EXISTS (SELECT 1 FROM workspaces other WHERE other.external_id = $3 AND other.id <> $1)";
+    DELETE_API_KEYS = "DELETE FROM api_keys WHERE workspace_id = $1";
+    DELETE_SIGNING_SECRETS = "DELETE FROM signing_secrets WHERE workspace_id = $1";
+    DELETE_WEBHOOKS = "DELETE FROM webhooks WHERE workspace_id = $1";
+    DELETE_PENDING = "DELETE FROM pending_deliveries WHERE workspace_id = $1";
+    DELETE_FINISHED = "DELETE FROM finished_deliveries WHERE workspace_id = $1";
+    DELETE_ATTEMPTS = "DELETE FROM attempts WHERE workspace_id = $1";
+    DELETE_EVENTS = "DELETE FROM events WHERE workspace_id = $1";
+    DELETE_AUDIT = "DELETE FROM audit_entries WHERE workspace_id = $1";
+    DELETE_MEMBERS = "DELETE FROM members WHERE workspace_id = $1";
+    DELETE = "DELETE FROM workspaces WHERE id = $1";
+}
+
+/// What goes with a workspace, secrets first, so that whatever else fails they are the first to be gone.
+static DELETE_ALL: [&crate::Sql; 9] = [
+    &DELETE_API_KEYS,
+    &DELETE_SIGNING_SECRETS,
+    &DELETE_WEBHOOKS,
+    &DELETE_PENDING,
+    &DELETE_FINISHED,
+    &DELETE_ATTEMPTS,
+    &DELETE_EVENTS,
+    &DELETE_AUDIT,
+    &DELETE_MEMBERS,
+];
+
+/// A workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// What the platform calls it, if it told.
+    pub external_id: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What came of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is done.
+    Done,
+    /// Another workspace has this external id.
+    ExternalIdTaken,
+    /// There is no such workspace.
+    Missing,
+}
+
+/// Adds a workspace.
+#[derive(Debug)]
+pub struct InsertWorkspace {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Who makes it.
+    pub by: ActorRef,
+    /// From where.
+    pub origin: Origin,
+    /// For the audit log.
+    pub fact: AuditFact,
+}
+
+impl Op for InsertWorkspace {
+    const NAME: &'static str = "workspaces.insert";
+    type Out = Written;
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
+        let Workspace { id, external_id, name, created_at } = &self.workspace;
+        let args = [id.into(), external_id.as_ref().into(), name.into(), (*created_at).into()];
+        if tx.exec(&INSERT, &args)? == 0 {
+            return Ok(Written::ExternalIdTaken);
+        }
+        audit::entry(tx, *id, &self.by, &self.origin, &self.fact)?;
+        Ok(Written::Done)
+    }
+}
+
+/// One workspace.
+#[derive(Debug)]
+pub struct GetWorkspace {
+    /// Which.
+    pub id: WorkspaceId,
+}
+
+impl Query for GetWorkspace {
+    const NAME: &'static str = "workspaces.get";
+    type Out = Option<Workspace>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        tx.first(&BY_ID, &[(&self.id).into()], read_workspace)
+    }
+}
+
+/// Workspaces, newest first.
+#[derive(Debug)]
+pub struct ListWorkspaces {
+    /// Only workspaces before this one.
+    pub before: Option<WorkspaceId>,
+    /// Most workspaces to give.
+    pub rows: i64,
+}
+
+impl Query for ListWorkspaces {
+    const NAME: &'static str = "workspaces.list";
+    type Out = Vec<Workspace>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let before = self.before.unwrap_or(WorkspaceId::from_bytes([0xff; 16]));
+        tx.all(&LIST, &[(&before).into(), self.rows.into()], read_workspace)
+    }
+}
+
+/// Writes what may be edited of a workspace.
+#[derive(Debug)]
+pub struct EditWorkspace {
+    /// The workspace as it shall be.
+    pub workspace: Workspace,
+    /// Who edits it.
+    pub by: ActorRef,
+    /// From where.
+    pub origin: Origin,
+    /// For the audit log.
+    pub fact: AuditFact,
+}
+
+impl Op for EditWorkspace {
+    const NAME: &'static str = "workspaces.edit";
+    type Out = Written;
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
+        let Workspace { id, external_id, name, .. } = &self.workspace;
+        if tx.exec(&EDIT, &[id.into(), name.into(), external_id.as_ref().into()])? == 0 {
+            let found = tx.as_read().first(&BY_ID, &[id.into()], |_| Ok(()))?;
+            return Ok(if found.is_some() { Written::ExternalIdTaken } else { Written::Missing });
+        }
+        audit::entry(tx, *id, &self.by, &self.origin, &self.fact)?;
+        Ok(Written::Done)
+    }
+}
+
+/// Removes a workspace and everything in it, the audit log included. That it was removed is remembered among the entries
+/// that concern no workspace.
+#[derive(Debug)]
+pub struct DeleteWorkspace {
+    /// Which.
+    pub id: WorkspaceId,
+    /// Who removes it.
+    pub by: ActorRef,
+    /// From where.
+    pub origin: Origin,
+    /// For the audit log.
+    pub fact: AuditFact,
+}
+
+impl Op for DeleteWorkspace {
+    const NAME: &'static str = "workspaces.delete";
+    /// `false` where there is no such workspace.
+    type Out = bool;
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let args: [Arg<'_>; 1] = [(&self.id).into()];
+        for statement in DELETE_ALL {
+            tx.exec(statement, &args)?;
+        }
+        if tx.exec(&DELETE, &args)? == 0 {
+            return Ok(false);
+        }
+        audit::entry(tx, NO_WORKSPACE, &self.by, &self.origin, &self.fact)?;
+        Ok(true)
+    }
+}
+
+fn read_workspace(row: &dyn Row) -> Result<Workspace, StoreError> {
+    Ok(Workspace {
+        id: row.id(0)?,
+        external_id: row.opt_text(1)?.map(str::to_owned),
+        name: row.text(2)?.to_owned(),
+        created_at: row.at(3)?,
+    })
+}
