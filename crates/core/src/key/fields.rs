@@ -190,6 +190,28 @@ pub fn metadata(object: &Map<String, Value>) -> Result<(), FieldError> {
     Ok(())
 }
 
+/// Changes metadata by a JSON merge patch (RFC 7396): a null removes a member, an object is merged into, all else
+/// replaces.
+pub fn merge(object: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (name, change) in patch {
+        match change {
+            Value::Null => {
+                object.remove(&name);
+            }
+            Value::Object(inner) => {
+                let member = object.entry(name).or_insert(Value::Null);
+                if !member.is_object() {
+                    *member = Value::Object(Map::new());
+                }
+                merge(member.as_object_mut().expect("it was made an object"), inner);
+            }
+            value => {
+                object.insert(name, value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -316,5 +338,22 @@ mod tests {
         };
         assert_eq!(code(metadata(&of_bytes(METADATA_BYTES_MAX))), "ok");
         assert_eq!(code(metadata(&of_bytes(METADATA_BYTES_MAX + 1))), "too_long");
+    }
+
+    #[test]
+    fn metadata_is_patched_as_rfc_7396_has_it() {
+        let object = |value: Value| value.as_object().cloned().expect("an object");
+        for (before, patch, after) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": "b"}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let mut merged = object(before);
+            merge(&mut merged, object(patch));
+            assert_eq!(Value::Object(merged), after);
+        }
     }
 }

@@ -1,0 +1,212 @@
+//! API keys: made, listed, edited, rotated, revoked.
+//!
+//! Every change is applied to the [keyring](crate::keyring) on the thread that committed it, before whoever asked is
+//! answered and whether or not they still wait. So a key whose revocation was answered is refused from then on.
+
+mod create;
+mod edit;
+mod revoke;
+mod rotate;
+
+use std::sync::Arc;
+
+use keybell_core::grant::ReadKeys;
+use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, SecretKey};
+use keybell_core::{AuditId, Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
+use keybell_store::Op;
+use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
+use keybell_store::ops::audit::AuditFact;
+use tokio::sync::oneshot;
+
+use crate::keyring::{Keyring, LiveKey};
+use crate::problems::of_store;
+use crate::{App, Listing, Page};
+
+pub use create::NewKey;
+pub use edit::KeyPatch;
+pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX};
+
+/// Most characters of a search.
+pub const SEARCH_CHARS_MAX: usize = 200;
+
+/// How often a change is made again from a newer version of the record, when others change the same key meanwhile.
+const CHANGE_TRIES_MAX: u32 = 5;
+
+/// A key with its secret, which is shown to whoever made it, once.
+pub struct IssuedKey {
+    /// The record.
+    pub key: ApiKey,
+    /// The secret key.
+    pub secret_key: SecretKey,
+}
+
+/// Which keys of a workspace are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Only in this state.
+    pub status: Option<KeyStatus>,
+    /// Only of this environment.
+    pub environment: Option<Environment>,
+    /// Only with this text in the name or the description, or with this public identifier.
+    pub search: Option<String>,
+}
+
+impl App {
+    /// The keys of a workspace, newest first.
+    pub async fn list_keys(
+        &self,
+        grant: Grant<ReadKeys>,
+        filter: KeyFilter,
+        page: Page,
+    ) -> Result<Listing<ApiKey>, Problem> {
+        let search = filter.search.filter(|text| !text.is_empty());
+        if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARS_MAX) {
+            let message = format!("must have at most {SEARCH_CHARS_MAX} characters");
+            return Err(Problem::field("q", "too_long", message));
+        }
+        let query = ListKeys {
+            workspace: grant.workspace(),
+            after: page.after(read_cursor)?,
+            environment: filter.environment,
+            status: filter.status,
+            now: self.now(),
+            id: search
+                .as_deref()
+                .and_then(|text| PublicIdentifier::parse(text, self.brand()))
+                .map(|public| public.id),
+            text: search,
+            rows: page.rows(),
+        };
+        let found = self.store().read(query).await.map_err(of_store)?;
+        let keys = found.into_iter().map(|stored| stored.key).collect();
+        Ok(page.listing(keys, |key: &ApiKey| format!("{}.{}", key.created_at.micros(), key.id)))
+    }
+
+    /// One key of a workspace.
+    pub async fn key(&self, grant: Grant<ReadKeys>, id: KeyId) -> Result<ApiKey, Problem> {
+        Ok(self.stored_key(grant.workspace(), id).await?.key)
+    }
+
+    async fn stored_key(&self, workspace: WorkspaceId, id: KeyId) -> Result<StoredKey, Problem> {
+        let found = self.store().read(GetKey { workspace, id }).await.map_err(of_store)?;
+        found.ok_or_else(|| Code::NotFound.into())
+    }
+
+    /// The ID of the key that `public_identifier` names; `None` where the installation has no such key. From memory, so
+    /// that what names nothing costs the database nothing. Whose it is, is for the grant to say.
+    pub fn key_id(&self, public_identifier: &str) -> Option<KeyId> {
+        let public = PublicIdentifier::parse(public_identifier, self.brand())?;
+        let key = self.keyring().get(public.id)?;
+        (key.standing.environment.kind() == public.word).then_some(public.id)
+    }
+
+    /// How a key in memory is named to the outside.
+    fn public_identifier_of(&self, key: &LiveKey) -> PublicIdentifier {
+        PublicIdentifier { brand: *self.brand(), word: key.standing.environment.kind(), id: key.id }
+    }
+
+    /// How many API keys there are in memory, those that are no longer good included.
+    pub fn api_keys_in_memory(&self) -> usize {
+        self.keyring().len()
+    }
+
+    /// Drops the keys of a workspace that was deleted from memory. To be called before the deletion is answered.
+    pub(crate) fn forget_keys_of(&self, workspace: WorkspaceId) {
+        self.keyring().forget_workspace(workspace);
+    }
+
+    /// Runs a change and takes what came of it into the keyring, on the thread that committed it. Dropping the future
+    /// gives up the answer and nothing else.
+    async fn change<O: Op>(
+        &self,
+        op: O,
+        apply: impl FnOnce(&Keyring, &O::Out) + Send + 'static,
+    ) -> Result<O::Out, Problem> {
+        let keyring: Arc<Keyring> = Arc::clone(self.keyring());
+        let (tell, told) = oneshot::channel();
+        self.store().write_then(op, move |result| {
+            if let Ok(out) = &result {
+                apply(&keyring, out);
+            }
+            drop(tell.send(result));
+        });
+        let result = told.await.map_err(|_| Problem::unavailable("the store was closed"))?;
+        result.map_err(of_store)
+    }
+
+    /// Runs a change of one key; the record after it. `None` where somebody else changed the key first.
+    async fn change_key(&self, op: impl Op<Out = Changed>) -> Result<Option<ApiKey>, Problem> {
+        let changed = self
+            .change(op, |keyring, changed| {
+                if let Changed::Done(stored) | Changed::Revoked(stored) = changed {
+                    keyring.put(LiveKey::of(stored));
+                }
+            })
+            .await?;
+        match changed {
+            Changed::Done(stored) => Ok(Some(stored.key)),
+            Changed::Revoked(_) => Err(revoked()),
+            Changed::Stale => Ok(None),
+            Changed::NotTheirs => Err(not_theirs()),
+            Changed::Missing => Err(Code::NotFound.into()),
+        }
+    }
+
+    fn key_fact(&self, at: Timestamp, action: &'static str, key: &ApiKey, changes_json: String) -> AuditFact {
+        AuditFact {
+            id: AuditId::new(at, self.randomness()),
+            at,
+            action,
+            target_kind: "api_key",
+            target_id: key.public_identifier(self.brand()).to_string(),
+            changes_json,
+        }
+    }
+}
+
+fn read_cursor(cursor: &str) -> Option<(Timestamp, KeyId)> {
+    let (micros, id) = cursor.split_once('.')?;
+    Some((Timestamp::from_micros(micros.parse().ok()?), KeyId::parse(id)?))
+}
+
+/// The version after `from`: now, or just after it where the clock stands still or steps back.
+fn next_version(from: Timestamp, now: Timestamp) -> Timestamp {
+    now.max(from + std::time::Duration::from_micros(1))
+}
+
+/// Refuses to put scopes into somebody's hands that whoever acts may not give. `field` names the list in the errors.
+fn refuse_more_than_own<A>(grant: &Grant<A>, scopes: &[String]) -> Result<(), Problem> {
+    let refused = scopes.iter().enumerate().filter(|(_, scope)| !grant.may_give(scope));
+    let errors: Vec<FieldError> = refused
+        .map(|(index, scope)| FieldError {
+            field: format!("scopes[{index}]"),
+            code: "not_allowed",
+            message: format!("you cannot give {scope} to a key, since you do not have it yourself"),
+        })
+        .collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let detail = "A key cannot have scopes that whoever makes, edits or rotates it lacks.";
+    let mut problem = Problem::new(Code::Forbidden, detail);
+    problem.errors = errors;
+    Err(problem)
+}
+
+fn revoked() -> Problem {
+    Problem::new(Code::Conflict, "The key is revoked, for ever. Create a new one.")
+}
+
+fn not_theirs() -> Problem {
+    Problem::new(
+        Code::Forbidden,
+        "Somebody else made this key. Ask them, or an owner or admin of the workspace.",
+    )
+}
+
+fn changed_meanwhile() -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "The key was changed by others at the same time. Read it again, then try again.",
+    )
+}
