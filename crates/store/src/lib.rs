@@ -6,6 +6,7 @@
 //! wait for a network.
 
 pub mod error;
+pub mod inspect;
 pub mod migrations;
 pub mod open;
 pub mod ops;

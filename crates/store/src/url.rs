@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(format!("{url:?}"), url.to_string());
         let url =
             DatabaseUrl::parse("postgresql://u@%2Frun%2Fpostgresql/k?sslmode=disable").expect("a good URL");
-        assert_eq!(url.to_string(), "postgres://u@/run/postgresql/k");
+        assert_eq!(url.to_string(), "postgres://u@/run/postgresql:5432/k");
         let url = DatabaseUrl::parse("sqlite:keybell.db").expect("a good URL");
         assert_eq!((url.to_string().as_str(), url.is_sqlite()), ("sqlite:keybell.db", true));
     }

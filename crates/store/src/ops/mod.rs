@@ -20,3 +20,38 @@ pub mod sessions;
 pub mod signing_secrets;
 pub mod webhooks;
 pub mod workspaces;
+
+use crate::sql::{Bulk, Sql};
+
+/// Every statement of every operation, for the test that prepares them all. A file that declares statements and is not
+/// named here fails another test.
+pub(crate) fn all_statements() -> Vec<&'static Sql> {
+    [
+        accounts::STATEMENTS,
+        api_keys::STATEMENTS,
+        attempts::STATEMENTS,
+        audit::STATEMENTS,
+        deliveries::STATEMENTS,
+        delivery_log::STATEMENTS,
+        event_types::STATEMENTS,
+        events::STATEMENTS,
+        health::STATEMENTS,
+        idempotency::STATEMENTS,
+        installation::STATEMENTS,
+        members::STATEMENTS,
+        one_time_links::STATEMENTS,
+        operator_keys::STATEMENTS,
+        retention::STATEMENTS,
+        scopes::STATEMENTS,
+        sessions::STATEMENTS,
+        signing_secrets::STATEMENTS,
+        webhooks::STATEMENTS,
+        workspaces::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Every bulk statement of every operation.
+pub(crate) fn all_bulks() -> Vec<&'static Bulk> {
+    [attempts::BULKS, deliveries::BULKS, events::BULKS].concat()
+}

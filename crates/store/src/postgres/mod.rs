@@ -20,6 +20,8 @@ use crate::stats::Counters;
 use crate::threads::Threads;
 use crate::url::DatabaseUrl;
 
+pub(crate) use tx::array_statement;
+
 use connection::Connection;
 use lane::{Lane, Purpose};
 

@@ -131,7 +131,7 @@ impl Tx for PostgresTx<'_> {
 }
 
 /// The one statement that does what `bulk` does with all its rows, which come as an array per column.
-pub(super) fn array_statement(bulk: &Bulk) -> String {
+pub(crate) fn array_statement(bulk: &Bulk) -> String {
     let names: Vec<_> = bulk.columns.iter().map(|(name, _)| *name).collect();
     let arrays: Vec<_> = bulk
         .columns

@@ -22,6 +22,7 @@ use crate::threads::Threads;
 use crate::url::DatabaseUrl;
 
 pub(crate) use inline::Inline;
+pub(crate) use tx::{numbered, row_statement};
 pub(crate) use writer::went_on;
 
 use checkpoint::{Checkpointing, Checkpoints};

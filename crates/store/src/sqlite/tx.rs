@@ -58,7 +58,7 @@ fn address_of<T>(declared: &'static T) -> usize {
 }
 
 /// The text with `$1` as `?1`: to SQLite, `$1` is a parameter with a name. No statement of ours has `$` elsewhere.
-pub(super) fn numbered(text: &str) -> String {
+pub(crate) fn numbered(text: &str) -> String {
     text.replace('$', "?")
 }
 
@@ -123,6 +123,14 @@ fn bind(statement: &mut CachedStatement<'_>, args: &[Arg<'_>]) -> Result<(), rus
         return Err(rusqlite::Error::InvalidParameterCount(args.len(), statement.parameter_count()));
     }
     for (place, arg) in (1..).zip(args) {
+        if let Arg::Text(text) = arg
+            && text.contains('\0')
+        {
+            // PostgreSQL cannot hold it, so that it must not work here either.
+            return Err(rusqlite::Error::ToSqlConversionFailure(
+                "text with a zero byte cannot be stored".into(),
+            ));
+        }
         statement.raw_bind_parameter::<usize, _>(place, Bound(*arg))?;
     }
     Ok(())
@@ -187,7 +195,7 @@ impl Tx for SqliteTx<'_, '_> {
 }
 
 /// The statement that does for one row what `bulk` does for many.
-pub(super) fn row_statement(bulk: &Bulk) -> String {
+pub(crate) fn row_statement(bulk: &Bulk) -> String {
     let assign = |(place, (name, _)): (usize, &(&str, _))| format!("{name} = ${}", place + 1);
     let places = || bulk.columns.iter().enumerate();
     match bulk.verb {

@@ -1,0 +1,9 @@
+//! The store's tests: the same stories on SQLite and on PostgreSQL.
+
+mod engine;
+mod lanes;
+mod parity;
+mod postgres_failures;
+mod schema;
+mod sqlite_failures;
+mod statements;
