@@ -1,0 +1,86 @@
+//! Keybell as the benches meet it: the release binary, one workspace, one API key, one webhook.
+
+use std::net::SocketAddr;
+
+use keybell_testkit::installation::{Installation, Profile};
+use keybell_testkit::postgres::TestPostgres;
+use serde_json::{Value, json};
+
+use crate::client::{Call, Connection};
+use crate::machine::Cpu;
+use crate::{Database, Outcome};
+
+/// The event type that the benches publish.
+pub(crate) const EVENT_TYPE: &str = "research_report.published";
+
+/// A running installation, and what is needed to use it.
+pub(crate) struct Keybell {
+    installation: Installation,
+    /// Its database server, where it has one; dropped after the installation.
+    postgres: Option<TestPostgres>,
+    pub(crate) operator_key: String,
+    pub(crate) workspace: String,
+}
+
+impl Keybell {
+    /// Builds and starts it, on data of its own.
+    pub(crate) async fn start(database: Database) -> Outcome<Keybell> {
+        let postgres = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(TestPostgres::start()),
+        };
+        let url = postgres.as_ref().map(|postgres| postgres.url().to_owned());
+        // The log of requests is not what is measured.
+        let settings = "[log]\nlevel = \"warn\"\n";
+        let mut installation = Installation::prepare(Profile::Release, url.as_deref(), settings)?;
+        let operator_key = installation.operator_key("bench")?;
+        installation.serve()?;
+        let mut keybell = Keybell { installation, postgres, operator_key, workspace: String::new() };
+        let workspace = keybell.ask("POST", "/v1/workspaces", &json!({"name": "Bench"})).await?;
+        keybell.workspace = text(&workspace, "id")?;
+        keybell.ask("POST", "/v1/event-types", &json!({"name": EVENT_TYPE})).await?;
+        keybell
+            .ask("POST", "/v1/scopes", &json!({"name": "reports:read", "description": "Read reports"}))
+            .await?;
+        Ok(keybell)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.installation.address()
+    }
+
+    /// What the server has cost so far.
+    pub(crate) fn cpu(&self) -> Cpu {
+        Cpu::of(self.installation.process().unwrap_or_default())
+    }
+
+    /// What its database server has cost so far; `None` where the database is inside the server.
+    pub(crate) fn database_cpu(&self) -> Option<Cpu> {
+        self.postgres.as_ref().map(|postgres| Cpu::of_family(postgres.process()))
+    }
+
+    /// Makes an API key and gives its secret key.
+    pub(crate) async fn api_key(&self, name: &str) -> Outcome<String> {
+        let path = format!("/v1/workspaces/{}/api-keys", self.workspace);
+        let made = self.ask("POST", &path, &json!({"name": name, "scopes": ["reports:read"]})).await?;
+        text(&made, "secret_key")
+    }
+
+    /// Makes the webhook that hears of every event, at `port`.
+    pub(crate) async fn webhook(&self, port: u16) -> Outcome<()> {
+        let path = format!("/v1/workspaces/{}/webhooks", self.workspace);
+        let url = format!("http://127.0.0.1:{port}/");
+        self.ask("POST", &path, &json!({"name": "Receiver", "url": url, "events": ["*"]})).await.map(drop)
+    }
+
+    /// One request with the operator key; `Null` sends no body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> Outcome<Value> {
+        let call = Call { method, path, bearer: Some(&self.operator_key) };
+        Connection::open(self.address()).await?.json(&call, body).await
+    }
+}
+
+/// A text member of an answer.
+fn text(answer: &Value, name: &str) -> Outcome<String> {
+    answer[name].as_str().map(str::to_owned).ok_or_else(|| format!("the answer has no `{name}`: {answer}"))
+}

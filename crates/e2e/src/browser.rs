@@ -1,0 +1,191 @@
+//! A browser with a profile of its own, pointed at one server.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
+use thirtyfour::{DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
+
+use crate::chromedriver::ChromeDriver;
+
+/// How long a page may take to show what a test waits for, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at the page while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The height of the window; the width is what pages must fit.
+const HEIGHT: u32 = 900;
+
+/// How a person looks at the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether the pages' scripts run.
+    pub scripts: bool,
+    /// The width of the window, CSS pixels.
+    pub width: u32,
+    /// Whether the person prefers dark colours.
+    pub dark: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look { scripts: true, width: 1280, dark: false }
+    }
+}
+
+/// A browser. Ends when dropped, also where a test panics.
+pub struct Browser {
+    pub(crate) driver: WebDriver,
+    /// After the session, so that a session that still lives is ended with it.
+    _chromedriver: ChromeDriver,
+    /// After the browser, which writes to it.
+    _profile: TempDir,
+    base: String,
+    scripts: Cell<bool>,
+}
+
+impl Browser {
+    /// Starts a browser for the server at `base`, a URL without a slash at its end.
+    pub async fn open(base: &str, look: Look) -> Browser {
+        let chromedriver = ChromeDriver::start();
+        let profile = TempDir::with_prefix("keybell-browser-").expect("a throw-away folder can be made");
+        let driver = WebDriver::new(chromedriver.url(), capabilities(&profile))
+            .await
+            .expect("chromium is needed for the browser tests; `cargo xtask setup` installs it");
+        driver.set_script_timeout(PATIENCE).await.expect("a time-out can be set");
+        let base = base.to_owned();
+        let scripts = Cell::new(look.scripts);
+        let browser = Browser { driver, _chromedriver: chromedriver, _profile: profile, base, scripts };
+        browser.look(look).await;
+        browser
+    }
+
+    /// Changes how the person looks. It holds from the next page on.
+    pub async fn look(&self, look: Look) {
+        let size = json!({"width": look.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let scheme = if look.dark { "dark" } else { "light" };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+        self.scripts.set(look.scripts);
+        self.run_scripts(look.scripts).await;
+    }
+
+    /// Runs a script of ours in the present page, also where the page's own may not run: those were passed over when it was
+    /// loaded, and stay so.
+    pub(crate) async fn evaluate(&self, script: &str) -> Value {
+        self.run_scripts(true).await;
+        let answer = self.driver.execute(script, Vec::<Value>::new()).await;
+        self.run_scripts(self.scripts.get()).await;
+        answer.unwrap_or_else(|error| panic!("our own script cannot be run: {error}")).json().clone()
+    }
+
+    async fn run_scripts(&self, run: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": !run})).await;
+    }
+
+    async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        let answer = self.driver.cdp().send_raw(method, parameters).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Opens the page at `path`, which begins with a slash, or at a whole URL.
+    pub async fn go(&self, path: &str) {
+        let url = if path.starts_with('/') { format!("{}{path}", self.base) } else { path.to_owned() };
+        self.driver.goto(&*url).await.unwrap_or_else(|error| panic!("{url} cannot be opened: {error}"));
+    }
+
+    /// The path of the present page, with its query.
+    pub async fn path(&self) -> String {
+        let url = self.driver.current_url().await.expect("a page has a URL");
+        url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// Loads the present page again.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.expect("a page can be loaded again");
+    }
+
+    /// Goes back one page.
+    pub async fn back(&self) {
+        self.driver.back().await.expect("there is a page to go back to");
+    }
+
+    /// What stood on the console since it was last asked, a line for each entry: errors of scripts, and what the
+    /// Content-Security-Policy refused.
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self.driver.browser_log().await.expect("the driver keeps the console");
+        entries.into_iter().map(|entry| format!("{} {}", entry.level, entry.message)).collect()
+    }
+
+    /// Saves a picture of the whole page as `target/screenshots/<name>.png`, or where `KEYBELL_PICTURES` says.
+    pub async fn picture(&self, name: &str) -> PathBuf {
+        let folder = std::env::var_os("KEYBELL_PICTURES").map_or_else(default_pictures, PathBuf::from);
+        std::fs::create_dir_all(&folder).expect("a folder for pictures can be made");
+        let path = folder.join(format!("{name}.png"));
+        let picture = self.driver.screenshot_as_png().await.expect("a page can be drawn");
+        std::fs::write(&path, picture).expect("a picture can be saved");
+        path
+    }
+
+    /// Looks at the page until `look` gives something, and says `what` was awaited where it never does.
+    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, look: impl Fn() -> F) -> T {
+        let started = Instant::now();
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+            if started.elapsed() > PATIENCE {
+                let picture = self.picture("failed").await;
+                let page = self.text().await;
+                panic!(
+                    "{what} is not to be seen at {} ({}); the page says:\n{page}",
+                    self.path().await,
+                    picture.display()
+                );
+            }
+        }
+    }
+
+    /// Ends the browser in order. Dropping it does so as well, but less politely.
+    pub async fn close(self) {
+        self.driver.quit().await.expect("a browser can be closed");
+    }
+}
+
+fn default_pictures() -> PathBuf {
+    let own = std::env::current_exe().expect("a program lies somewhere");
+    let target = own.ancestors().find(|each| each.join("CACHEDIR.TAG").is_file());
+    target.expect("a test lies below cargo's target directory").join("screenshots")
+}
+
+fn capabilities(profile: &TempDir) -> thirtyfour::ChromeCapabilities {
+    let mut capabilities = DesiredCapabilities::chrome();
+    let folder = format!("--user-data-dir={}", profile.path().display());
+    let arguments = [
+        "--headless=new",
+        // A container's root has no user namespaces to make a sandbox of; the pages are our own.
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--hide-scrollbars",
+        "--force-color-profile=srgb",
+        "--lang=en-GB",
+        &folder,
+    ];
+    for argument in arguments {
+        capabilities.add_arg(argument).expect("an argument is text");
+    }
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a level is text");
+    // A question of the page about leaving it is answered by the tests, not by the driver.
+    capabilities
+}

@@ -1,0 +1,137 @@
+//! What a person does on a page and reads off it.
+
+use thirtyfour::{By, WebElement};
+
+use crate::browser::Browser;
+use crate::role::{self, Role, Scope};
+
+/// axe-core, fetched by `npm ci`.
+const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/axe.min.js");
+
+impl Browser {
+    /// What is called `name` and has `role`, once it is there.
+    pub async fn find(&self, role: Role, name: &str) -> WebElement {
+        let scope = Scope::Page(&self.driver);
+        self.until(&format!("the {role} “{name}”"), || named(&scope, role, name)).await
+    }
+
+    /// The same within `element`, such as a row of a table.
+    pub async fn find_in(&self, element: &WebElement, role: Role, name: &str) -> WebElement {
+        let scope = Scope::Within(element);
+        self.until(&format!("the {role} “{name}” in it"), || named(&scope, role, name)).await
+    }
+
+    /// The row of a table that holds `text`.
+    pub async fn row(&self, text: &str) -> WebElement {
+        let look = async || {
+            for (_, row) in role::seen(&Scope::Page(&self.driver), Role::Row).await {
+                if row.text().await.is_ok_and(|said| said.contains(text)) {
+                    return Some(row);
+                }
+            }
+            None
+        };
+        self.until(&format!("a row with “{text}”"), look).await
+    }
+
+    /// Whether something of that role and name can be seen now.
+    pub async fn has(&self, role: Role, name: &str) -> bool {
+        named(&Scope::Page(&self.driver), role, name).await.is_some()
+    }
+
+    /// The names of everything of `role` that can be seen now.
+    pub async fn names(&self, role: Role) -> Vec<String> {
+        role::seen(&Scope::Page(&self.driver), role).await.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Presses, follows or ticks it.
+    pub async fn click(&self, role: Role, name: &str) {
+        self.press(&self.find(role, name).await, name).await;
+    }
+
+    /// Presses, follows or ticks it within `element`.
+    pub async fn click_in(&self, element: &WebElement, role: Role, name: &str) {
+        self.press(&self.find_in(element, role, name).await, name).await;
+    }
+
+    async fn press(&self, element: &WebElement, name: &str) {
+        element
+            .scroll_into_view()
+            .await
+            .unwrap_or_else(|error| panic!("“{name}” cannot be scrolled to: {error}"));
+        element.click().await.unwrap_or_else(|error| panic!("“{name}” cannot be pressed: {error}"));
+    }
+
+    /// Types `text` into the field called `name`, in place of what was there.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let field = self.find(Role::TextBox, name).await;
+        field.clear().await.unwrap_or_else(|error| panic!("“{name}” cannot be cleared: {error}"));
+        field.send_keys(text).await.unwrap_or_else(|error| panic!("“{name}” cannot be filled: {error}"));
+    }
+
+    /// Chooses `option` from the list called `name`.
+    pub async fn choose(&self, name: &str, option: &str) {
+        let list = self.find(Role::ComboBox, name).await;
+        for each in list.find_all(By::Tag("option")).await.expect("a list has options") {
+            if each.text().await.is_ok_and(|text| text.trim() == option) {
+                return each
+                    .click()
+                    .await
+                    .unwrap_or_else(|error| panic!("“{option}” cannot be chosen: {error}"));
+            }
+        }
+        panic!("“{name}” has no option “{option}”");
+    }
+
+    /// The value of the field called `name`.
+    pub async fn value(&self, name: &str) -> String {
+        let field = self.find(Role::TextBox, name).await;
+        field.prop("value").await.ok().flatten().unwrap_or_default()
+    }
+
+    /// The text of the page, as it is shown.
+    pub async fn text(&self) -> String {
+        let Ok(body) = self.driver.find(By::Tag("body")).await else { return String::new() };
+        body.text().await.unwrap_or_default()
+    }
+
+    /// Waits until the page says `text`.
+    pub async fn sees(&self, text: &str) {
+        self.until(&format!("“{text}”"), async || self.text().await.contains(text).then_some(())).await;
+    }
+
+    /// The page as the server sent it and scripts left it.
+    pub async fn source(&self) -> String {
+        self.driver.source().await.expect("a page has a source")
+    }
+
+    /// What axe-core finds wrong with the present page, a line for each rule and place.
+    pub async fn accessibility(&self) -> Vec<String> {
+        let axe = std::fs::read_to_string(AXE).unwrap_or_else(|_| {
+            panic!("axe-core is needed for the browser tests; `cargo xtask setup` fetches it")
+        });
+        let script = format!(
+            "{axe};\nreturn axe.run(document, {{resultTypes: ['violations']}}).then(found => found.violations.flatMap(\
+             rule => rule.nodes.map(node => rule.id + ': ' + rule.help + ' at ' + node.target.join(' ') + ' — ' + node.failureSummary)));"
+        );
+        serde_json::from_value(self.evaluate(&script).await).expect("axe-core was asked for a list of lines")
+    }
+
+    /// Looks at the present page as every page is looked at: axe-core finds nothing, nothing stands on the console, and
+    /// nothing is wider than the window.
+    pub async fn check(&self) {
+        let path = self.path().await;
+        let found = self.accessibility().await;
+        assert!(found.is_empty(), "{path} is not accessible to all:\n{}", found.join("\n"));
+        let said = self.console().await;
+        assert!(said.is_empty(), "{path} wrote on the console:\n{}", said.join("\n"));
+        let script = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
+        let widths = self.evaluate(script).await;
+        assert!(widths[0].as_u64() <= widths[1].as_u64(), "{path} is wider than its window: {widths}");
+    }
+}
+
+async fn named(scope: &Scope<'_>, role: Role, name: &str) -> Option<WebElement> {
+    let seen = role::seen(scope, role).await;
+    seen.into_iter().find(|(each, _)| each == name).map(|(_, element)| element)
+}
