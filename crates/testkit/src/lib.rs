@@ -1,6 +1,8 @@
 //! What Keybell's tests share: a throw-away PostgreSQL, a simulated clock, seeded randomness, a receiver, and a real
 //! installation as a child process.
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod clock;
 pub mod installation;
 pub mod postgres;

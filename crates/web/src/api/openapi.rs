@@ -45,11 +45,23 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 
 fn complete(path: &str, method: &str, operation: &mut Value) {
     operation["responses"]["default"] = json!({"$ref": "#/components/responses/Problem"});
+    let parameters = operation.as_object_mut().expect("an operation is an object").entry("parameters");
+    let parameters = parameters.or_insert(json!([])).as_array_mut().expect("parameters are a list");
+    let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    parameters.extend(named.map(path_parameter));
     if method == "post" && !super::v1::is_decision(path) {
-        let parameters = operation.as_object_mut().expect("an operation is an object").entry("parameters");
-        let reference = json!({"$ref": "#/components/parameters/IdempotencyKey"});
-        parameters.or_insert(json!([])).as_array_mut().expect("parameters are a list").push(reference);
+        parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
     }
+}
+
+fn path_parameter(name: &str) -> Value {
+    let description = match name {
+        "workspace" => {
+            "The workspace's id, the platform's own `external_id`, or `current`: the credential's own."
+        }
+        _ => "Which one.",
+    };
+    json!({"name": name, "in": "path", "required": true, "description": description, "schema": {"type": "string"}})
 }
 
 fn security_schemes() -> Value {

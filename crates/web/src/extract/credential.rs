@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-#[allow(unused_imports)]
-use crate::extract::awaited::Awaited as _;
 use axum::extract::FromRequestParts;
 use cookie::Cookie;
 use http::header::{self, HeaderValue};

@@ -1,7 +1,5 @@
 //! Permission as an argument of a handler.
 
-#[allow(unused_imports)]
-use crate::extract::awaited::Awaited as _;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use keybell_app::App;

@@ -97,11 +97,7 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
     };
     let expected = message.split_once(", expected ").map(|(_, expected)| expected);
     let (field, code, message) = if message.starts_with("unknown field") {
-        (
-            inside(quoted()),
-            "unknown",
-            format!("is not known here; {}", expected.unwrap_or("there are no others")),
-        )
+        (inside(quoted()), "unknown", format!("is not known here; use {}", expected.unwrap_or("no others")))
     } else if message.starts_with("missing field") {
         (inside(quoted()), "required", "is required".to_owned())
     } else if message.starts_with("duplicate field") {
@@ -111,6 +107,8 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
     } else if message.starts_with("invalid") {
         let expected = match expected {
             Some(expected) if expected.starts_with("struct ") => "a JSON object",
+            Some("a sequence") => "a list",
+            Some("a map") => "a JSON object",
             Some(expected) => expected,
             None => "something else",
         };
@@ -171,27 +169,27 @@ mod tests {
 
     #[test]
     fn every_way_of_not_fitting_names_its_member_and_repeats_no_value() {
-        insta::assert_snapshot!(refused(r#"{"name":"a","nmae":"b"}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{"name":"x"},{"nmae":"b"}]}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"headers":[]}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{}]}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","name":"b"}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":5}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","headers":"kb_live_secret"}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","headers":["kb_live_secret"]}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","at":"yesterday"}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","kind":"prod"}"#), @"");
-        insta::assert_snapshot!(refused(r#"["a"]"#), @"");
-        insta::assert_snapshot!(refused(r#""kb_live_secret""#), @"");
-        insta::assert_snapshot!(refused("null"), @"");
-        insta::assert_snapshot!(refused(r#"{"name":"a","data":{"b":1},"x":2}"#), @"");
+        insta::assert_snapshot!(refused(r#"{"name":"a","nmae":"b"}"#), @"422 | nmae unknown is not known here; use one of `name`, `headers`, `at`, `kind`, `data`");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{"name":"x"},{"nmae":"b"}]}"#), @"422 | headers[1].nmae unknown is not known here; use `name`");
+        insta::assert_snapshot!(refused(r#"{"headers":[]}"#), @"422 | name required is required");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{}]}"#), @"422 | headers[0].name required is required");
+        insta::assert_snapshot!(refused(r#"{"name":"a","name":"b"}"#), @"422 | name duplicate is there twice");
+        insta::assert_snapshot!(refused(r#"{"name":5}"#), @"422 | name wrong_type must be a string");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":"kb_live_secret"}"#), @"422 | headers wrong_type must be a list");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":["kb_live_secret"]}"#), @"422 | headers[0] wrong_type must be a JSON object");
+        insta::assert_snapshot!(refused(r#"{"name":"a","at":"yesterday"}"#), @"422 | at invalid expected an RFC 3339 date and time such as 2026-11-23T15:31:56.123Z");
+        insta::assert_snapshot!(refused(r#"{"name":"a","kind":"prod"}"#), @"422 | kind not_allowed must be `live` or `test`");
+        insta::assert_snapshot!(refused(r#"["a"]"#), @"422 |  wrong_type must be a JSON object");
+        insta::assert_snapshot!(refused(r#""kb_live_secret""#), @"422 |  wrong_type must be a JSON object");
+        insta::assert_snapshot!(refused("null"), @"422 |  wrong_type must be a JSON object");
+        insta::assert_snapshot!(refused(r#"{"name":"a","data":{"b":1},"x":2}"#), @"422 | x unknown is not known here; use one of `name`, `headers`, `at`, `kind`, `data`");
     }
 
     #[test]
     fn what_is_not_json_says_where() {
-        insta::assert_snapshot!(refused("{\"name\":\n \"a\",}"), @"");
-        insta::assert_snapshot!(refused(""), @"");
-        insta::assert_snapshot!(refused("{\"name\":\"a\"} x"), @"");
+        insta::assert_snapshot!(refused("{\"name\":\n \"a\",}"), @"400 | The body is not valid JSON: trailing comma at line 2, column 6.");
+        insta::assert_snapshot!(refused(""), @"400 | The body is not valid JSON: EOF while parsing a value at line 1, column 0.");
+        insta::assert_snapshot!(refused("{\"name\":\"a\"} x"), @"400 | The body is not valid JSON: trailing characters at line 1, column 14.");
         assert!(parse::<Body>(b"{\"name\":\"\xff\"}").is_err_and(|problem| problem.code == Code::Malformed));
         assert!(
             parse::<Body>(b"{\"name\":\"a\",\"data\":\"\xff\"}")

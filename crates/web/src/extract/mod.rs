@@ -3,7 +3,6 @@
 //! Permission comes first: a handler names [`Granted`] (or [`Operator`]) before everything else, so that a stranger learns
 //! nothing from the way a request is wrong.
 
-pub(crate) mod awaited;
 mod client;
 mod credential;
 mod granted;

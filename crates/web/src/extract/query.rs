@@ -70,10 +70,10 @@ mod tests {
             parse::<PageQuery>("limit=2&cursor=a%20b")
                 .is_ok_and(|page| page.cursor.as_deref() == Some("a b"))
         );
-        insta::assert_snapshot!(refused("limt=2"), @"");
-        insta::assert_snapshot!(refused("limit=many"), @"");
-        insta::assert_snapshot!(refused("limit=-1"), @"");
-        insta::assert_snapshot!(refused("limit=4294967296"), @"");
-        insta::assert_snapshot!(refused("limit=1&limit=2"), @"");
+        insta::assert_snapshot!(refused("limt=2"), @"limt unknown is not known here; use `limit` or `cursor`");
+        insta::assert_snapshot!(refused("limit=many"), @"limit wrong_type must be a whole number");
+        insta::assert_snapshot!(refused("limit=-1"), @"limit wrong_type must be a whole number");
+        insta::assert_snapshot!(refused("limit=4294967296"), @"limit wrong_type must be a whole number");
+        insta::assert_snapshot!(refused("limit=1&limit=2"), @"limit duplicate is there twice");
     }
 }

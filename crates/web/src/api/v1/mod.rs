@@ -1,5 +1,8 @@
 //! Version 1, a directory per resource and a file per verb: request, reply, doc, handler.
 
+mod audit_log;
+pub mod shapes;
+
 use axum::middleware;
 use http::{HeaderValue, header};
 use keybell_app::App;
@@ -18,7 +21,7 @@ pub(super) fn router(app: &App) -> OpenApiRouter<App> {
 
 /// What lists, makes and changes things: each `POST` takes an `Idempotency-Key`.
 fn resources() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(audit_log::router())
 }
 
 /// What decides about keys. A decision is never replayed from memory: the key may have been revoked since.
