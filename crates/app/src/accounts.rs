@@ -1,0 +1,195 @@
+//! Accounts: signing in with a password, and giving people a place in a workspace.
+
+use keybell_core::grant::{ManageMembers, Origin};
+use keybell_core::{AccountId, AuditId, Code, FieldError, Grant, MemberId, Problem, Role};
+use keybell_store::ops::accounts::{CreateAccount, FindAccount, FindCredentials};
+use keybell_store::ops::audit::AuditFact;
+use keybell_store::ops::members::{AddMember, NewMember};
+
+pub use keybell_store::ops::accounts::Account;
+
+use crate::App;
+use crate::passwords::check_new_password;
+use crate::problems::of_store;
+use crate::sessions::SessionToken;
+
+/// Most characters of an e-mail address (RFC 5321 allows a path of 256 with its brackets).
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// Most characters of a name of a person or a workspace: it has to fit where it is shown.
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// Somebody to be given an account.
+pub struct NewAccount {
+    /// What they are called, 1 to [`NAME_CHARS_MAX`] characters.
+    pub name: String,
+    /// What they sign in with.
+    pub email: String,
+    /// Their password.
+    pub password: String,
+    /// What they may do in the grant's workspace.
+    pub role: Role,
+}
+
+impl App {
+    /// Signs somebody in. One answer for an unknown address and a wrong password, after the same time.
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: &str,
+        origin: &Origin,
+        user_agent: Option<&str>,
+    ) -> Result<SessionToken, Problem> {
+        let email = normal_email(email);
+        self.throttle().attempt(&email, origin.source_address, self.now())?;
+        let find = FindCredentials { email: email.clone() };
+        let found = self.store().read(find).await.map_err(of_store)?;
+        let (account, known) = found
+            .map(|found| (found.account, found.password_hash))
+            .map_or((None, None), |(a, k)| (Some(a), Some(k)));
+        let same = self.passwords().verify(password, known).await?;
+        let Some(account) = account.filter(|_| same) else {
+            return Err(Problem::new(Code::Forbidden, "The e-mail address or the password is not right."));
+        };
+        self.throttle().succeeded(&email);
+        self.begin_session(account, origin, user_agent).await
+    }
+
+    /// One account.
+    pub async fn account(&self, account: AccountId) -> Result<Account, Problem> {
+        let found = self.store().read(FindAccount { account }).await.map_err(of_store)?;
+        found.ok_or_else(|| Code::NotFound.into())
+    }
+
+    /// Makes an account with a place in the grant's workspace. [`Code::Conflict`] where the e-mail address has one.
+    pub async fn create_account(
+        &self,
+        grant: Grant<ManageMembers>,
+        new: NewAccount,
+    ) -> Result<AccountId, Problem> {
+        let email = normal_email(&new.email);
+        let checks = [
+            check_name("name", &new.name),
+            check_email("email", &email),
+            check_new_password("password", &new.password),
+        ];
+        refuse_any(checks)?;
+        let password_hash = self.passwords().hash(&new.password, self.randomness()).await?;
+        let (now, account) = (self.now(), AccountId::new(self.now(), self.randomness()));
+        let member = self.new_member(&grant, new.role);
+        let create = CreateAccount {
+            account,
+            email,
+            name: new.name.trim().to_owned(),
+            password_hash,
+            member,
+            by: grant.by().clone(),
+            origin: grant.origin().clone(),
+            fact: AuditFact {
+                id: AuditId::new(now, self.randomness()),
+                at: now,
+                action: "member.added",
+                target_kind: "member",
+                target_id: member.member.to_string(),
+                changes_json: role_change(new.role),
+            },
+        };
+        if self.store().write(create).await.map_err(of_store)? {
+            return Ok(account);
+        }
+        Err(Problem::new(Code::Conflict, "Somebody has an account with that e-mail address already."))
+    }
+
+    /// Gives an account a place in the grant's workspace; `false` where it has one, which stays as it is.
+    pub async fn add_member(
+        &self,
+        grant: Grant<ManageMembers>,
+        account: AccountId,
+        role: Role,
+    ) -> Result<bool, Problem> {
+        let place = self.new_member(&grant, role);
+        let now = self.now();
+        let fact = AuditFact {
+            id: AuditId::new(now, self.randomness()),
+            at: now,
+            action: "member.added",
+            target_kind: "member",
+            target_id: place.member.to_string(),
+            changes_json: role_change(role),
+        };
+        let (by, origin) = (grant.by().clone(), grant.origin().clone());
+        self.store().write(AddMember { place, account, by, origin, fact }).await.map_err(of_store)
+    }
+
+    fn new_member(&self, grant: &Grant<ManageMembers>, role: Role) -> NewMember {
+        let member = MemberId::new(self.now(), self.randomness());
+        NewMember { workspace: grant.workspace(), member, role }
+    }
+}
+
+fn role_change(role: Role) -> String {
+    serde_json::json!({ "role": { "from": null, "to": role } }).to_string()
+}
+
+/// The spelling by which an e-mail address is kept and found.
+pub(crate) fn normal_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Only what no address can be is refused: whether it is somebody's, a mail would have to find out.
+pub(crate) fn check_email(field: &'static str, email: &str) -> Result<(), FieldError> {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    let well_formed =
+        email.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if !well_formed || email.contains(odd) {
+        let message = "must be an e-mail address such as ada@example.com".to_owned();
+        return Err(FieldError { field: field.to_owned(), code: "invalid", message });
+    }
+    if email.chars().count() > EMAIL_CHARS_MAX {
+        let message = format!("must have at most {EMAIL_CHARS_MAX} characters");
+        return Err(FieldError { field: field.to_owned(), code: "too_long", message });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), FieldError> {
+    let name = name.trim();
+    if name.is_empty() {
+        let message = "is required".to_owned();
+        return Err(FieldError { field: field.to_owned(), code: "required", message });
+    }
+    if name.chars().count() > NAME_CHARS_MAX {
+        let message = format!("must have at most {NAME_CHARS_MAX} characters");
+        return Err(FieldError { field: field.to_owned(), code: "too_long", message });
+    }
+    if name.contains(char::is_control) {
+        let message = "must be one line, without control characters".to_owned();
+        return Err(FieldError { field: field.to_owned(), code: "invalid", message });
+    }
+    Ok(())
+}
+
+pub(crate) fn refuse_any(checks: impl IntoIterator<Item = Result<(), FieldError>>) -> Result<(), Problem> {
+    let errors: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_addresses_hold_at_their_ends() {
+        let name = |chars: usize| check_name("name", &"ж".repeat(chars)).is_ok();
+        assert_eq!([0, 1, NAME_CHARS_MAX, NAME_CHARS_MAX + 1].map(name), [false, true, true, false]);
+        let email = |chars: usize| check_email("email", &format!("{}@e.de", "a".repeat(chars - 5))).is_ok();
+        assert_eq!([EMAIL_CHARS_MAX, EMAIL_CHARS_MAX + 1].map(email), [true, false]);
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_an_address() {
+        for not_one in ["", "ada", "@example.com", "ada@", "a da@example.com", "ada@exa\nmple.com"] {
+            assert!(check_email("email", not_one).is_err(), "{not_one:?}");
+        }
+        assert_eq!(normal_email("  Ada@Example.COM "), "ada@example.com");
+    }
+}
