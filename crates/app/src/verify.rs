@@ -68,18 +68,31 @@ impl VerifiedKey {
 impl App {
     /// Whether `secret_key` is an API key that may do what is `asked` now.
     pub fn verify(&self, secret_key: &str, asked: &Asked<'_>) -> Decision {
+        self.verify_within(None, secret_key, asked)
+    }
+
+    /// The same for somebody who may ask about the keys of one workspace: all others do not exist for them.
+    pub fn verify_within(&self, workspace: Option<WorkspaceId>, secret_key: &str, asked: &Asked<'_>) -> Decision {
         let secret_key = SecretKey::parse(secret_key, self.brand()).map_err(|_| Code::InvalidKey);
-        match secret_key.and_then(|secret_key| self.check(&secret_key, asked)) {
+        match secret_key.and_then(|secret_key| self.check(&secret_key, workspace, asked)) {
             Ok(verified) => Decision::Valid(verified),
             Err(code) => Decision::Refused(code),
         }
     }
 
-    fn check(&self, secret_key: &SecretKey, asked: &Asked<'_>) -> Result<VerifiedKey, Code> {
+    fn check(
+        &self,
+        secret_key: &SecretKey,
+        within: Option<WorkspaceId>,
+        asked: &Asked<'_>,
+    ) -> Result<VerifiedKey, Code> {
         if secret_key.kind().environment().is_none() {
             return Err(Code::InvalidKey);
         }
         let (key, proof) = self.keyring().prove(secret_key).ok_or(Code::InvalidKey)?;
+        if within.is_some_and(|workspace| workspace != key.workspace) {
+            return Err(Code::InvalidKey);
+        }
         key.standing.decide(proof, asked, self.now())?;
         Ok(VerifiedKey {
             public_identifier: secret_key.public_identifier(),
@@ -97,7 +110,7 @@ impl App {
             return self.operator_of_secret(&secret_key);
         }
         let asked = Asked { source_address: source, ..Asked::default() };
-        let key = self.check(&secret_key, &asked)?;
+        let key = self.check(&secret_key, None, &asked)?;
         Ok(Actor::ApiKey {
             key: key.public_identifier().to_string(),
             name: key.name().to_owned(),

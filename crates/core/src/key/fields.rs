@@ -103,6 +103,18 @@ pub fn scopes(names: &[String], is_declared: impl Fn(&str) -> bool) -> Result<Ve
     if errors.is_empty() { Ok(kept) } else { Err(errors) }
 }
 
+/// Checks the scopes that a check of a key asks for, which are no field of a key: at most [`SCOPES_PER_KEY_MAX`], and
+/// names of scopes. Whether the catalogue has them does not matter: a key without them is refused.
+pub fn required_scopes(field: &str, names: &[String]) -> Result<(), FieldError> {
+    if names.len() > SCOPES_PER_KEY_MAX {
+        return Err(error(field, "too_many", format!("must have at most {SCOPES_PER_KEY_MAX} entries")));
+    }
+    let wrong = names.iter().position(|name| scope::check(name).is_err());
+    wrong.map_or(Ok(()), |index| {
+        Err(error(format!("{field}[{index}]"), "invalid", scope::BadScope::Shape.to_string()))
+    })
+}
+
 /// Checks allowed networks: at most [`NETWORKS_PER_KEY_MAX`], each an address or a network in CIDR notation.
 pub fn allowed_networks(texts: &[String]) -> Result<Vec<IpNet>, Vec<FieldError>> {
     if texts.len() > NETWORKS_PER_KEY_MAX {
@@ -273,6 +285,15 @@ mod tests {
         let unknown = ["a".to_owned(), "keybell:all".to_owned(), "b".to_owned()];
         let answer = codes(scopes(&unknown, |name| name == "a"));
         assert_eq!(answer, ["scopes[1] unknown_scope", "scopes[2] unknown_scope"]);
+    }
+
+    #[test]
+    fn what_is_asked_of_a_key_are_names_of_scopes() {
+        let names = |count: usize| (0..count).map(|number| format!("s:{number}")).collect::<Vec<_>>();
+        assert_eq!(code(required_scopes("scope", &names(SCOPES_PER_KEY_MAX))), "ok");
+        assert_eq!(code(required_scopes("scope", &names(SCOPES_PER_KEY_MAX + 1))), "too_many");
+        let wrong = required_scopes("scope", &["a".to_owned(), "A b".to_owned()]);
+        assert_eq!(wrong.err().map(|error| error.field), Some("scope[1]".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Version 1, a directory per resource and a file per verb: request, reply, doc, handler.
 
+mod api_keys;
 mod audit_log;
+mod event_types;
+mod forward_auth;
+mod scopes;
 pub mod shapes;
+mod verify;
+mod workspaces;
 
 use axum::middleware;
 use http::{HeaderValue, header};
@@ -21,12 +27,17 @@ pub(super) fn router(app: &App) -> OpenApiRouter<App> {
 
 /// What lists, makes and changes things: each `POST` takes an `Idempotency-Key`.
 fn resources() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(audit_log::router())
+    OpenApiRouter::new()
+        .merge(workspaces::router())
+        .merge(event_types::router())
+        .merge(scopes::router())
+        .merge(api_keys::router())
+        .merge(audit_log::router())
 }
 
 /// What decides about keys. A decision is never replayed from memory: the key may have been revoked since.
 fn decisions() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(verify::router()).merge(forward_auth::router())
 }
 
 /// Whether `path` is one of [`decisions`], for the document.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use keybell_app::Listing;
 use keybell_core::{ActorRef, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -66,4 +67,9 @@ impl From<ActorRef> for Doer {
     fn from(ActorRef { kind, id, name }: ActorRef) -> Self {
         Doer { kind, id, name }
     }
+}
+
+/// JSON that was checked when it was stored, to be shown as it is.
+pub fn json(text: String) -> Box<RawValue> {
+    RawValue::from_string(text).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::v1::shapes::{At, Doer, List};
+use crate::api::v1::shapes::{At, Doer, List, json};
 use crate::extract::{Granted, QueryParams};
 use crate::problem::Answer;
 
@@ -89,6 +89,6 @@ fn shown(entry: keybell_app::audit::AuditEntry) -> AuditEntry {
         target: Target { kind: entry.target_kind, id: entry.target_id },
         source_address: entry.source_address,
         request_id: entry.request_id,
-        changes: RawValue::from_string(entry.changes_json).unwrap_or_default(),
+        changes: json(entry.changes_json),
     }
 }

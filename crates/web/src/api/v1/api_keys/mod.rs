@@ -1,0 +1,32 @@
+//! The API keys of a workspace.
+
+mod create;
+mod edit;
+mod get;
+mod list;
+mod revoke;
+mod rotate;
+mod shapes;
+
+use keybell_app::App;
+use keybell_core::Code;
+use keybell_core::key::KeyId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::Failed;
+
+pub(super) use shapes::EnvironmentWord;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, edit::edit))
+        .routes(routes!(rotate::rotate))
+        .routes(routes!(revoke::revoke))
+}
+
+/// The key that a path names by its public identifier. Whether it is one of the workspace's, the use case finds out.
+fn named(app: &App, public_identifier: &str) -> Result<KeyId, Failed> {
+    app.key_id(public_identifier).ok_or_else(|| Code::NotFound.into())
+}
