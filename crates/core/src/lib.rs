@@ -4,6 +4,7 @@
 //! socket or knows SQL: time comes in as a [`Timestamp`], randomness as a [`Randomness`]. Every other crate calls it.
 
 pub mod actor;
+pub mod challenge;
 pub mod credential;
 pub mod delivery;
 pub mod event;
