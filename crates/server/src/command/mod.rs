@@ -1,0 +1,38 @@
+//! The commands, a file each.
+
+mod config;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Environment};
+use crate::failure::Failure;
+use crate::logging;
+
+/// The Developer page of a SaaS workspace, as one binary: API keys, webhooks, and the pages to manage them.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    /// The configuration, as TOML. Every setting can also be given by the environment, as KEYBELL__SECTION__KEY.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the settings that hold, and where each was written; passwords are left out.
+    Config(config::Arguments),
+}
+
+/// Does what the command line says.
+pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
+    let environment = Environment::of_process();
+    let load = || Config::load(line.config.as_deref(), &environment);
+    match line.command {
+        Command::Config(arguments) => config::run(&arguments, load),
+    }
+}

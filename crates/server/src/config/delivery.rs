@@ -1,0 +1,57 @@
+//! `[delivery]`: how events are delivered.
+
+use std::time::Duration;
+
+use keybell_app::settings::DeliverySettings;
+
+use super::reader::Reader;
+
+/// Shorter than any answer over a network.
+const TIMEOUT_MIN: Duration = Duration::from_millis(10);
+/// A slot of `max_in_flight` is taken for as long.
+const TIMEOUT_MAX: Duration = Duration::from_secs(120);
+/// A schedule that is longer keeps nobody's interest.
+const RETRIES_MAX: usize = 30;
+/// No wait shorter than a timer's tick, none longer than a week.
+const RETRY_MIN: Duration = Duration::from_millis(1);
+/// See [`RETRY_MIN`].
+const RETRY_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// In per cent: more would let a later wait be shorter than the one before it.
+const JITTER_MAX: u8 = 50;
+/// There are not more ports to call one address from.
+const IN_FLIGHT_MAX: usize = 65_535;
+
+/// The section, in the words of the use cases.
+pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
+    let require_https = from.flag("delivery.require_https");
+    let allowed_networks = from.networks("delivery.allowed_networks");
+    let timeout = from.duration("delivery.timeout", TIMEOUT_MIN..=TIMEOUT_MAX);
+    let connect_timeout = from.duration("delivery.connect_timeout", TIMEOUT_MIN..=TIMEOUT_MAX);
+    let retry_schedule = from.durations("delivery.retry_schedule", RETRIES_MAX, RETRY_MIN..=RETRY_MAX);
+    let retry_jitter = from.number("delivery.retry_jitter", 0..=JITTER_MAX);
+    let max_in_flight = from.number("delivery.max_in_flight", 1..=IN_FLIGHT_MAX);
+    let max_in_flight_per_webhook = from.number("delivery.max_in_flight_per_webhook", 1..=IN_FLIGHT_MAX);
+    if let (Some(timeout), Some(connect)) = (timeout, connect_timeout)
+        && connect > timeout
+    {
+        from.refuse("delivery.connect_timeout", "at most delivery.timeout, of which it is a part");
+    }
+    if let (Some(all), Some(each)) = (max_in_flight, max_in_flight_per_webhook)
+        && each > all
+    {
+        from.refuse(
+            "delivery.max_in_flight_per_webhook",
+            "at most delivery.max_in_flight, of which it is a part",
+        );
+    }
+    Some(DeliverySettings {
+        require_https: require_https?,
+        allowed_networks: allowed_networks?,
+        timeout: timeout?,
+        connect_timeout: connect_timeout?,
+        retry_schedule: retry_schedule?,
+        retry_jitter_percent: retry_jitter?,
+        max_in_flight: max_in_flight?,
+        max_in_flight_per_webhook: max_in_flight_per_webhook?,
+    })
+}
