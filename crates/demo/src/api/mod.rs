@@ -1,0 +1,72 @@
+//! The platform's own API: what its customers' keys open.
+//!
+//! Every route has a gate in front, which lets a request through if its key is good and has the route's scope. What a
+//! handler then sees of the key is the workspace that it belongs to.
+
+mod portfolios;
+mod reports;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::request::Parts;
+use http::{StatusCode, header};
+use keybell_gate::{Gate, RemoteVerifier, VerifiedKey};
+use serde_json::json;
+
+use crate::book::Refused;
+use crate::platform::Platform;
+
+/// The API, guarded by what `verifier` says.
+pub fn router(platform: Platform, verifier: &RemoteVerifier) -> Router {
+    let gate = |scope: &str| Gate::new(verifier.clone()).scope(scope);
+    let reading = Router::new()
+        .route("/v1/research-reports", get(reports::list))
+        .route("/v1/research-reports/{id}", get(reports::one))
+        .layer(gate("reports:read"));
+    let writing = Router::new()
+        .route("/v1/research-reports", axum::routing::post(reports::publish))
+        .route("/v1/research-reports/{id}", axum::routing::patch(reports::update))
+        .layer(gate("reports:write"));
+    let watching = Router::new()
+        .route("/v1/portfolios", get(portfolios::list))
+        .route("/v1/portfolios/{id}", get(portfolios::one))
+        .layer(gate("portfolios:read"));
+    let managing = Router::new()
+        .route("/v1/portfolios/{id}", axum::routing::patch(portfolios::rebalance))
+        .layer(gate("portfolios:write"));
+    reading.merge(writing).merge(watching).merge(managing).with_state(platform)
+}
+
+/// Who calls: the platform's own name for the workspace that the key belongs to.
+pub struct Caller {
+    workspace: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        let key = parts.extensions.get::<VerifiedKey>();
+        let workspace = key.and_then(|key| key.workspace_external_id.clone());
+        workspace.map(|workspace| Caller { workspace }).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Refused::NotFound => StatusCode::NOT_FOUND,
+            Refused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+    }
+}
