@@ -1,0 +1,88 @@
+// Comfort in forms: groups that tick their entries, search in the event picker, one more row of headers, fields that
+// belong to one choice. Without it every box and row is there to be used by hand.
+document.documentElement.classList.add("scripted");
+
+for (const group of document.querySelectorAll("[data-group]")) {
+  const all = group.querySelector("input[data-all]");
+  const each = [...group.querySelectorAll("input[data-each]")];
+  if (!all) continue;
+  const follow = () => {
+    const ticked = each.filter((box) => box.checked).length;
+    if (all.checked) for (const box of each) box.disabled = true;
+    else for (const box of each) box.disabled = false;
+    all.indeterminate = !all.checked && ticked > 0;
+  };
+  group.addEventListener("change", follow);
+  follow();
+}
+
+const everything = document.querySelectorAll("input[name='which_events']");
+const picker = document.querySelector("[data-picker]");
+if (everything.length && picker) {
+  const follow = () => {
+    picker.hidden = document.querySelector("input[name='which_events']:checked")?.value !== "these";
+  };
+  for (const choice of everything) choice.addEventListener("change", follow);
+  follow();
+}
+
+const search = document.querySelector("input[data-search]");
+if (search) {
+  const said = document.getElementById("said");
+  search.addEventListener("input", () => {
+    const wanted = search.value.trim().toLowerCase();
+    let shown = 0;
+    for (const group of document.querySelectorAll("[data-group]")) {
+      let any = false;
+      for (const pick of group.querySelectorAll("[data-words]")) {
+        const fits = pick.dataset.words.toLowerCase().includes(wanted);
+        pick.hidden = !fits;
+        if (fits) { any = true; shown += 1; }
+      }
+      group.hidden = !any;
+    }
+    if (said) said.textContent = `${shown} event types match`;
+  });
+}
+
+const rows = document.querySelector("[data-rows]");
+const more = document.querySelector("button[data-add-row]");
+if (rows && more) {
+  const empty = (row) => [...row.querySelectorAll("input:not([type='checkbox'])")].every((input) => !input.value);
+  const hidden = [...rows.children].filter((row, index) => index > 0 && empty(row) && !row.querySelector("[aria-invalid]"));
+  for (const row of hidden) row.hidden = true;
+  more.hidden = hidden.length === 0;
+  more.addEventListener("click", () => {
+    const row = hidden.shift();
+    if (!row) return;
+    row.hidden = false;
+    row.querySelector("input").focus();
+    more.hidden = hidden.length === 0;
+  });
+}
+
+for (const select of document.querySelectorAll("select[data-reveals]")) {
+  const [value, id] = select.dataset.reveals.split(":");
+  const part = document.getElementById(id);
+  const follow = () => { part.hidden = select.value !== value; };
+  select.addEventListener("change", follow);
+  follow();
+}
+
+for (const select of document.querySelectorAll("select[data-examples]")) {
+  const follow = () => {
+    for (const example of document.querySelectorAll("[data-example]")) example.hidden = example.dataset.example !== select.value;
+  };
+  select.addEventListener("change", follow);
+  follow();
+}
+
+for (const form of document.querySelectorAll("form[method='post']")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});

@@ -1,0 +1,19 @@
+// Times in the reader's own zone and language; the page itself has them in UTC.
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function near(seconds) {
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  const seconds = (at - Date.now()) / 1000;
+  const close = time.hasAttribute("data-relative") && Math.abs(seconds) < 7 * 86400;
+  time.textContent = close ? near(seconds) : full.format(at);
+  time.title = exact.format(at);
+}

@@ -1,0 +1,132 @@
+//! Deliveries: the list, and one with all its attempts.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::parts::{Badge, Icon, Tone, When};
+
+/// The deliveries of the workspace, or of one webhook.
+#[derive(Template)]
+#[template(path = "deliveries.html")]
+pub struct DeliveriesPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+    /// The webhook they are all of: its name and where its page is.
+    pub webhook: Option<(String, String)>,
+    /// The webhook's id, kept in the filter.
+    pub webhook_id: String,
+    /// The filter by status: word, label, whether chosen.
+    pub statuses: Vec<(&'static str, &'static str, bool)>,
+    /// The filter by answer: word, label, whether chosen.
+    pub answers: Vec<(&'static str, &'static str, bool)>,
+    /// The filter by event type.
+    pub event_type: String,
+    /// The event types there are.
+    pub event_types: Vec<String>,
+    /// Whether anything is filtered.
+    pub is_filtered: bool,
+    /// Whether the deliveries could not be read.
+    pub failed: bool,
+    /// The deliveries, newest first.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Where the deliveries before these are.
+    pub older: Option<String>,
+    /// Whether this is not the first part of the list.
+    pub is_later_page: bool,
+    /// Where the first part is.
+    pub newest: String,
+}
+
+/// One delivery of a list.
+pub struct DeliveryRow {
+    /// Its id.
+    pub id: String,
+    /// Where its page is.
+    pub href: String,
+    /// Its event's type.
+    pub event_type: String,
+    /// Its webhook's name.
+    pub webhook: String,
+    /// Its state.
+    pub status: Badge,
+    /// The last answer.
+    pub answer: String,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// When it was made.
+    pub at: When,
+    /// When it is tried next.
+    pub next: Option<When>,
+}
+
+/// One delivery.
+#[derive(Template)]
+#[template(path = "delivery.html")]
+pub struct DeliveryPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+    /// Its id.
+    pub id: String,
+    /// Its event.
+    pub event_id: String,
+    /// Its event's type.
+    pub event_type: String,
+    /// Its webhook: name, where its page is.
+    pub webhook: (String, String),
+    /// Its state.
+    pub status: Badge,
+    /// When it was made.
+    pub created: When,
+    /// When it came to an end.
+    pub completed: Option<When>,
+    /// When it is tried next.
+    pub next: Option<When>,
+    /// The attempts, the last one first.
+    pub attempts: Vec<AttemptView>,
+    /// The event's other deliveries.
+    pub event_deliveries: String,
+}
+
+/// One attempt.
+pub struct AttemptView {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Why it was made, in words.
+    pub trigger: &'static str,
+    /// When.
+    pub started: When,
+    /// How long it took, in words.
+    pub took: String,
+    /// The parts of that time: word, milliseconds.
+    pub timings: Vec<(&'static str, String)>,
+    /// Whether it went well.
+    pub went_well: bool,
+    /// What came of it.
+    pub outcome: Badge,
+    /// Why no answer came.
+    pub error: Option<String>,
+    /// Whether it is the one to be shown at once.
+    pub is_open: bool,
+    /// What was sent.
+    pub request: Message,
+    /// Where to.
+    pub url: String,
+    /// What came back.
+    pub response: Option<Message>,
+    /// Whether more came back than is kept.
+    pub truncated: bool,
+}
+
+/// Headers and a body.
+pub struct Message {
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body as it was.
+    pub body: String,
+    /// The body as it reads best, where that differs.
+    pub pretty: Option<String>,
+}

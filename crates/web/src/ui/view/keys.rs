@@ -1,0 +1,218 @@
+//! API keys: the list, the form, the secret shown once, revoking, rotating.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::parts::{Badge, CopyField, Errors, Field, Icon, When};
+
+/// The list of API keys.
+#[derive(Template)]
+#[template(path = "keys.html")]
+pub struct KeysPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+    /// What was searched for.
+    pub search: String,
+    /// The filter by status: word, label, whether chosen.
+    pub statuses: Vec<(&'static str, &'static str, bool)>,
+    /// Whether anything is filtered.
+    pub is_filtered: bool,
+    /// The keys, newest first.
+    pub rows: Vec<KeyRow>,
+    /// Whether the person may make keys.
+    pub may_create: bool,
+    /// Where the keys before these are.
+    pub older: Option<String>,
+    /// Whether this is not the first part of the list.
+    pub is_later_page: bool,
+    /// Where the first part is.
+    pub newest: String,
+    /// A command line that shows what a key is for.
+    pub curl: String,
+}
+
+/// One key of the list.
+pub struct KeyRow {
+    /// The public identifier.
+    pub id: String,
+    /// Where its pages begin.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// `live` or `test`.
+    pub environment: &'static str,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created: When,
+    /// By whom.
+    pub created_by: String,
+    /// When it was last used.
+    pub last_used: Option<When>,
+    /// From where it was last used.
+    pub last_used_from: Option<String>,
+    /// When it expires.
+    pub expires: Option<When>,
+    /// What is to be said about that, such as `Expires soon`.
+    pub expiry_badge: Option<Badge>,
+    /// Its state.
+    pub status: Badge,
+    /// What is to be said about the secret before a rotation.
+    pub previous: Option<When>,
+    /// Whether the person may edit it.
+    pub may_edit: bool,
+    /// Whether the person may revoke and rotate it.
+    pub may_revoke: bool,
+}
+
+/// The form to create or edit a key.
+#[derive(Template)]
+#[template(path = "key_form.html")]
+pub struct KeyFormPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The key that is edited.
+    pub editing: Option<EditedKey>,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub list: String,
+    /// What makes a form that is sent twice do it once.
+    pub token: String,
+    /// Name and description.
+    pub fields: [Field; 2],
+    /// `live` or `test`.
+    pub environment: String,
+    /// The scopes to choose from, by group.
+    pub groups: Vec<ScopeGroup>,
+    /// The choices of an expiry: word, label, whether chosen.
+    pub expiries: Vec<(String, String, bool)>,
+    /// The day of a custom expiry.
+    pub expires_on: String,
+    /// Allowed networks, one to a line.
+    pub networks: Field,
+    /// Rate limits.
+    pub limits: Vec<LimitRow>,
+    /// Whether networks or limits are in use or wrong, so that they are shown.
+    pub more_open: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+/// What the form to edit says about its key.
+pub struct EditedKey {
+    /// The public identifier.
+    pub id: String,
+    /// The name it has now.
+    pub name: String,
+    /// Whether it is on.
+    pub enabled: bool,
+}
+
+/// Scopes that belong together.
+pub struct ScopeGroup {
+    /// What they have in common.
+    pub title: String,
+    /// Name, description, whether ticked.
+    pub scopes: Vec<(String, String, bool)>,
+}
+
+/// One rate limit in the form.
+pub struct LimitRow {
+    /// Its number, for the names of the inputs.
+    pub number: usize,
+    /// Its name.
+    pub name: String,
+    /// How many.
+    pub limit: String,
+    /// In what time: seconds, words, whether chosen.
+    pub windows: Vec<(u64, String, bool)>,
+    /// Whether it is wrong.
+    pub is_wrong: bool,
+}
+
+/// A secret, shown this once.
+#[derive(Template)]
+#[template(path = "key_new.html")]
+pub struct NewKeyPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// `Your new key` or `The new secret key`.
+    pub title: &'static str,
+    /// The key's name.
+    pub name: String,
+    /// Its public identifier.
+    pub public_identifier: CopyField,
+    /// Its secret key.
+    pub secret_key: CopyField,
+    /// A command line with the secret key in it.
+    pub curl: String,
+    /// The name of the variable in the `.env` file.
+    pub variable: String,
+    /// Until when the secret before it is good.
+    pub previous: Option<When>,
+    /// Where Done leads.
+    pub list: String,
+}
+
+/// The answer to a form that was sent again: the key was made, but its secret is not shown twice.
+#[derive(Template)]
+#[template(path = "key_again.html")]
+pub struct KeyAgainPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+}
+
+/// Really revoke?
+#[derive(Template)]
+#[template(path = "key_revoke.html")]
+pub struct RevokePage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub list: String,
+    /// The key's name.
+    pub name: String,
+    /// Its public identifier.
+    pub id: String,
+    /// When it was last used.
+    pub last_used: Option<When>,
+    /// From where it was last used.
+    pub last_used_from: Option<String>,
+    /// Whether the name has to be typed, since the key is in use.
+    pub type_name: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+/// A new secret for a key.
+#[derive(Template)]
+#[template(path = "key_rotate.html")]
+pub struct RotatePage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub list: String,
+    /// What makes a form that is sent twice do it once.
+    pub token: String,
+    /// The key's name.
+    pub name: String,
+    /// Its public identifier.
+    pub id: String,
+    /// How long the old secret stays good: seconds, words, whether chosen.
+    pub overlaps: Vec<(u64, &'static str, bool)>,
+    /// Whether an overlap is under way, and until when.
+    pub previous: Option<When>,
+    /// What is wrong.
+    pub errors: Errors,
+}

@@ -1,0 +1,10 @@
+//! What each page shows, as plain values with a template each. Nothing here calls the app: the handlers beside this module
+//! fill these in, and tests fill them with whatever they like.
+
+pub mod access;
+pub mod deliveries;
+pub mod frame;
+pub mod keys;
+pub mod parts;
+pub mod webhooks;
+pub mod workspace;

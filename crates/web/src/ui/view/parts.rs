@@ -1,0 +1,332 @@
+//! The small things that pages are made of: icons, times, fields, badges. Each escapes what it is given, and is marked as
+//! HTML so that a page's template can print it as it is.
+
+use std::fmt::{self, Display, Formatter};
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use keybell_core::{FieldError, Timestamp};
+
+/// A drawing beside a word, or alone in a button that has a name.
+#[derive(Clone, Copy)]
+pub struct Icon(pub &'static str);
+
+/// A time: in UTC as it stands, in the reader's zone where scripts run.
+#[derive(Clone, Copy)]
+pub struct When {
+    at: Timestamp,
+    relative: bool,
+}
+
+/// A state in a word, with a mark and a colour.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Badge {
+    /// The word.
+    pub word: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+/// How a state or a note is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// Somebody should look.
+    Warn,
+    /// It failed.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
+/// One labelled field of a form.
+#[derive(Template, Clone)]
+#[template(path = "parts/field.html")]
+pub struct Field {
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    kind: &'static str,
+    hint: String,
+    error: Option<String>,
+    required: bool,
+    autofocus: bool,
+    most: Option<usize>,
+    autocomplete: &'static str,
+    mono: bool,
+}
+
+/// A value to be copied, in a field that can be selected by hand.
+#[derive(Template, Clone)]
+#[template(path = "parts/copy.html")]
+pub struct CopyField {
+    id: &'static str,
+    label: &'static str,
+    value: String,
+}
+
+/// What is wrong with a form, at its top, with links to the fields.
+#[derive(Template, Clone, Default)]
+#[template(path = "parts/errors.html")]
+pub struct Errors {
+    items: Vec<FieldError>,
+}
+
+impl HtmlSafe for Icon {}
+impl HtmlSafe for When {}
+impl HtmlSafe for Badge {}
+impl HtmlSafe for Field {}
+impl HtmlSafe for CopyField {}
+impl HtmlSafe for Errors {}
+
+impl Display for Icon {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>"#, drawing(self.0))
+    }
+}
+
+/// The lines of each drawing, on a field of 24 by 24.
+fn drawing(name: &str) -> &'static str {
+    match name {
+        "bell" => "M4 17h16M6 17a6 6 0 0 1 12 0M12 11V8M10 8h4M3 20h18",
+        "key" => "M8 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8M11 12 20 3M16 7l3 3",
+        "hook" => "M9 8a3.5 3.5 0 1 1 5 3.2l2.6 4.6M12.5 8 9.6 13M8 13.2A3.5 3.5 0 1 0 10.4 18H16M16.5 14.6a3.5 3.5 0 1 1-1.6 6",
+        "edit" => "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+        "check" => "m5 12.5 4.5 4.5L19 7.5",
+        "cross" => "M6 6l12 12M18 6 6 18",
+        "alert" => "M12 4 2.8 20h18.4zM12 10v4.5M12 17.3v.2",
+        "info" => "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M12 11v5.5M12 7.6v.2",
+        "down" => "m6 9 6 6 6-6",
+        "plus" => "M12 5v14M5 12h14",
+        "copy" => "M9 9h11v11H9zM15 9V4H4v11h5",
+        "trash" => "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
+        "person" => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4.5 20a7.5 7.5 0 0 1 15 0",
+        "list" => "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
+        "send" => "M4 12 20 4l-5 16-3.5-6.5zM11.500 13.500 20 4",
+        "turn" => "M20 11a8 8 0 0 0-14.3-4L4 9M4 4v5h5M4 13a8 8 0 0 0 14.3 4l1.700-2M20 20v-5h-5",
+        "search" => "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14M16 16l4.500 4.500",
+        _ => "M5 12h14",
+    }
+}
+
+impl When {
+    /// The time as it is.
+    pub fn at(at: Timestamp) -> Self {
+        When { at, relative: false }
+    }
+
+    /// The time as "3 minutes ago", where scripts run and it is near.
+    pub fn near(at: Timestamp) -> Self {
+        When { at, relative: true }
+    }
+}
+
+impl Display for When {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let exact = self.at.to_string();
+        let relative = if self.relative { " data-relative" } else { "" };
+        write!(f, r#"<time datetime="{exact}"{relative}>{}</time>"#, readable(&exact))
+    }
+}
+
+/// `2026-11-23T15:31:56.123Z` as `23 Nov 2026, 15:31 UTC`.
+fn readable(exact: &str) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = exact.get(5..7).and_then(|month| month.parse::<usize>().ok());
+    let month = month.and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match (exact.get(0..4), month, exact.get(8..10), exact.get(11..16)) {
+        (Some(year), Some(month), Some(day), Some(time)) => {
+            format!("{} {month} {year}, {time} UTC", day.trim_start_matches('0'))
+        }
+        _ => exact.to_owned(),
+    }
+}
+
+impl Badge {
+    /// A state.
+    pub fn new(tone: Tone, word: impl Into<String>) -> Self {
+        Badge { word: word.into(), tone }
+    }
+}
+
+impl Display for Badge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (class, mark) = match self.tone {
+            Tone::Good => ("good", "●"),
+            Tone::Warn => ("warn", "▲"),
+            Tone::Bad => ("bad", "✕"),
+            Tone::Plain => ("plain", "○"),
+        };
+        let word = askama::filters::escape(&self.word, askama::filters::Html).map_err(|_| fmt::Error)?;
+        write!(f, r#"<span class="badge {class}"><span class="mark" aria-hidden="true">{mark}</span>{word}</span>"#)
+    }
+}
+
+impl Field {
+    /// A field of one line.
+    pub fn text(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Field {
+            name,
+            label,
+            value: value.into(),
+            kind: "text",
+            hint: String::new(),
+            error: None,
+            required: false,
+            autofocus: false,
+            most: None,
+            autocomplete: "off",
+            mono: false,
+        }
+    }
+
+    /// A field of several lines.
+    pub fn lines(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Field { kind: "lines", ..Field::text(name, label, value) }
+    }
+
+    /// A password. Its value is never sent back.
+    pub fn password(name: &'static str, label: &'static str, autocomplete: &'static str) -> Self {
+        Field { kind: "password", autocomplete, ..Field::text(name, label, "") }
+    }
+
+    /// The kind of input, such as `url`, and what a browser may fill in.
+    #[must_use]
+    pub fn kind(self, kind: &'static str, autocomplete: &'static str) -> Self {
+        Field { kind, autocomplete, ..self }
+    }
+
+    /// A sentence under the label.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Field { hint: hint.into(), ..self }
+    }
+
+    /// It must be filled in.
+    #[must_use]
+    pub fn required(self) -> Self {
+        Field { required: true, ..self }
+    }
+
+    /// The first field of its page.
+    #[must_use]
+    pub fn first(self) -> Self {
+        Field { autofocus: true, ..self }
+    }
+
+    /// Most characters, which the browser holds to.
+    #[must_use]
+    pub fn most(self, chars: usize) -> Self {
+        Field { most: Some(chars), ..self }
+    }
+
+    /// Its characters stand in columns.
+    #[must_use]
+    pub fn mono(self) -> Self {
+        Field { mono: true, ..self }
+    }
+
+    /// What is wrong with it, if `errors` has something.
+    #[must_use]
+    pub fn told(self, errors: &Errors) -> Self {
+        let error = errors.about(self.name);
+        Field { error, ..self }
+    }
+}
+
+impl CopyField {
+    /// A value to be copied; `id` is unique in its page.
+    pub fn new(id: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        CopyField { id, label, value: value.into() }
+    }
+}
+
+impl Errors {
+    /// What is wrong, as a problem says it.
+    pub fn new(items: Vec<FieldError>) -> Self {
+        Errors { items }
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        !self.items.is_empty()
+    }
+
+    /// What is wrong with `field`, or with something inside of it.
+    pub fn about(&self, field: &str) -> Option<String> {
+        let inside = |name: &str| name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
+        let found: Vec<_> =
+            self.items.iter().filter(|item| inside(&item.field)).map(|item| sentence(&item.message)).collect();
+        (!found.is_empty()).then(|| found.join(" "))
+    }
+
+    /// Whether exactly `field` is wrong.
+    pub fn marks(&self, field: &str) -> bool {
+        self.items.iter().any(|item| item.field == field)
+    }
+}
+
+/// The id of the element of a field: `headers[0].name` is in `headers`.
+fn anchor(field: &str) -> &str {
+    field.split(['[', '.']).next().unwrap_or(field)
+}
+
+/// A message of a problem begins small, after the field's name.
+fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+/// The name of a field for a person: `workspace_name` is `Workspace name`.
+fn spoken(field: &str) -> String {
+    let words = anchor(field).replace('_', " ");
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}", first.to_uppercase(), chars.as_str()),
+        None => "The form".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(field: &str, message: &str) -> FieldError {
+        FieldError { field: field.to_owned(), code: "invalid", message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_time_reads_in_utc_and_bears_its_exact_instant() {
+        let when = When::near(Timestamp::from_micros(1_795_447_916_123_000)).to_string();
+        assert_eq!(
+            when,
+            r#"<time datetime="2026-11-23T15:31:56.123Z" data-relative>23 Nov 2026, 15:31 UTC</time>"#
+        );
+    }
+
+    #[test]
+    fn hostile_words_stay_words() {
+        let badge = Badge::new(Tone::Bad, "<script>").to_string();
+        assert!(badge.contains("&#60;script&#62;") && !badge.contains("<script>"), "{badge}");
+        let field = Field::text("name", "Name", r#""><script>alert(1)</script>"#).to_string();
+        assert!(!field.contains("<script>"), "{field}");
+    }
+
+    #[test]
+    fn an_error_inside_of_a_field_is_told_at_the_field() {
+        let errors = Errors::new(vec![wrong("headers[2].name", "may not be Host"), wrong("url", "is required")]);
+        assert_eq!(errors.about("headers").as_deref(), Some("May not be Host."));
+        assert_eq!(errors.about("head"), None);
+        let summary = errors.to_string();
+        assert!(summary.contains(r##"href="#headers""##) && summary.contains(r##"href="#url""##), "{summary}");
+    }
+
+    #[test]
+    fn a_password_is_never_sent_back() {
+        let field = Field { value: "hunter2".to_owned(), ..Field::password("password", "Password", "new-password") };
+        assert!(!field.to_string().contains("hunter2"));
+    }
+}

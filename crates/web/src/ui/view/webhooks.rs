@@ -1,0 +1,169 @@
+//! Webhooks: the list, the form, a webhook's own pages, deleting.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::parts::{Badge, CopyField, Errors, Field, Icon, When};
+
+/// The list of webhooks.
+#[derive(Template)]
+#[template(path = "webhooks.html")]
+pub struct WebhooksPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+    /// The webhooks, newest first.
+    pub rows: Vec<WebhookRow>,
+    /// Whether the person may make webhooks.
+    pub may_create: bool,
+    /// Where the webhooks before these are.
+    pub older: Option<String>,
+    /// Whether this is not the first part of the list.
+    pub is_later_page: bool,
+}
+
+/// One webhook of the list.
+pub struct WebhookRow {
+    /// Where its pages begin.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// Where it sends to.
+    pub url: String,
+    /// What it wants.
+    pub events: Vec<String>,
+    /// In which content type, in a word.
+    pub content_type: &'static str,
+    /// Its state.
+    pub status: Badge,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// When it last sent.
+    pub last_delivery: Option<When>,
+    /// Whether the person may switch, edit and delete it.
+    pub may_manage: bool,
+}
+
+/// The form to create or edit a webhook.
+#[derive(Template)]
+#[template(path = "webhook_form.html")]
+pub struct WebhookFormPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The name of the webhook that is edited.
+    pub editing: Option<String>,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// Where the list is.
+    pub list: String,
+    /// What makes a form that is sent twice do it once.
+    pub token: String,
+    /// Name, description, URL.
+    pub fields: [Field; 3],
+    /// Whether all events are wanted, future ones too.
+    pub all_events: bool,
+    /// The event types to choose from, by group.
+    pub groups: Vec<EventGroup>,
+    /// The content types: word, label, an example, whether chosen.
+    pub content_types: Vec<(&'static str, &'static str, String, bool)>,
+    /// The headers, with empty rows after them.
+    pub headers: Vec<HeaderRow>,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+/// Event types that belong together.
+pub struct EventGroup {
+    /// The group.
+    pub name: String,
+    /// Whether all of it is wanted, future ones too.
+    pub all: bool,
+    /// Name, description, whether ticked.
+    pub events: Vec<(String, String, bool)>,
+}
+
+/// One header in the form.
+#[derive(Clone)]
+pub struct HeaderRow {
+    /// Its number, from 0.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// Its value; empty where it is secret and set.
+    pub value: String,
+    /// Whether it is secret.
+    pub secret: bool,
+    /// Whether a secret value is set, which stays unless another is written.
+    pub is_set: bool,
+    /// What is wrong with it.
+    pub wrong: bool,
+}
+
+/// One webhook.
+#[derive(Template)]
+#[template(path = "webhook.html")]
+pub struct WebhookPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The webhook.
+    pub webhook: WebhookRow,
+    /// Where the list is.
+    pub list: String,
+    /// Its id.
+    pub id: CopyField,
+    /// Its description.
+    pub description: String,
+    /// Why it is off.
+    pub disabled_because: Option<&'static str>,
+    /// Its headers: name, and the value or that it is secret.
+    pub headers: Vec<(String, String)>,
+    /// When it was made, and by whom.
+    pub created: When,
+    /// By whom.
+    pub created_by: String,
+    /// Its last deliveries.
+    pub deliveries: Vec<super::deliveries::DeliveryRow>,
+    /// Where all of them are.
+    pub all_deliveries: String,
+}
+
+/// The signing secret of a webhook.
+#[derive(Template)]
+#[template(path = "webhook_secret.html")]
+pub struct SecretPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The webhook's name.
+    pub name: String,
+    /// Where its pages begin.
+    pub href: String,
+    /// Where the list is.
+    pub list: String,
+    /// The secrets with when they were made and when they end; `None` until they are asked for.
+    pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
+    /// Whether the person may see them.
+    pub may_reveal: bool,
+}
+
+/// Really delete?
+#[derive(Template)]
+#[template(path = "webhook_delete.html")]
+pub struct DeletePage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The webhook's name.
+    pub name: String,
+    /// Where it sends to.
+    pub url: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// Where the list is.
+    pub list: String,
+}
