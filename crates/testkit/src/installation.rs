@@ -48,7 +48,8 @@ impl Installation {
     ///
     /// The binary is `KEYBELL_BINARY` where that is set; otherwise cargo builds it first.
     pub fn prepare(profile: Profile, database: Option<&str>, settings: &str) -> Result<Installation, String> {
-        let folder = TempDir::with_prefix("keybell-").map_err(|error| format!("no throw-away folder: {error}"))?;
+        let folder =
+            TempDir::with_prefix("keybell-").map_err(|error| format!("no throw-away folder: {error}"))?;
         let address = free_address().map_err(|error| format!("no free port: {error}"))?;
         let beside = format!("sqlite:{}", folder.path().join("keybell.db").display());
         let mut text = format!(
@@ -143,7 +144,11 @@ impl Installation {
                 Err(why) => {
                     let ended = why == RecvTimeoutError::Disconnected;
                     let what = if ended { "ended" } else { "said nothing of it for a minute" };
-                    return Err(format!("keybell {what}; it said: {:#?}\n{}", running.said, last_lines(&log)));
+                    return Err(format!(
+                        "keybell {what}; it said: {:#?}\n{}",
+                        running.said,
+                        last_lines(&log)
+                    ));
                 }
             }
         }
@@ -172,7 +177,9 @@ impl Installation {
     fn program(&self) -> Command {
         let mut command = Command::new(&self.binary);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEYBELL__")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEYBELL__"))
+        {
             command.env_remove(name);
         }
         command
@@ -202,12 +209,14 @@ pub fn binary(profile: Profile) -> Result<PathBuf, String> {
     if profile == Profile::Release {
         build.arg("--release");
     }
-    let status = build.stdin(Stdio::null()).status().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    let status =
+        build.stdin(Stdio::null()).status().map_err(|error| format!("cargo cannot be started: {error}"))?;
     if !status.success() {
         return Err("cargo cannot build the package keybell".to_owned());
     }
     // This program lies in target/<profile> or, if it is a test, in target/<profile>/deps.
-    let own = std::env::current_exe().map_err(|error| format!("where this program lies is not known: {error}"))?;
+    let own =
+        std::env::current_exe().map_err(|error| format!("where this program lies is not known: {error}"))?;
     let folder = if profile == Profile::Release { "release" } else { "debug" };
     let target = own.ancestors().find(|each| each.join(folder).join("keybell").is_file());
     let target = target.ok_or_else(|| format!("no {folder}/keybell above {}", own.display()))?;
