@@ -4,12 +4,44 @@
 //! decide and the store to remember, and keep in memory what must be quick: the keys, the webhooks, the catalogue, and the
 //! deliveries that are under way.
 
+pub mod accounts;
+pub mod audit;
+pub mod catalogue;
+mod commit;
+pub mod event_types;
+pub mod health;
+pub mod idempotency;
+mod keyring;
+pub mod keys;
+mod master_key;
+pub mod operator_keys;
 pub mod page;
+pub mod passwords;
+mod problems;
+pub mod registry;
+pub mod scopes;
+pub mod sessions;
 pub mod settings;
+pub mod setup;
+mod throttle;
+pub mod verify;
+pub mod webhooks;
+pub mod workspaces;
 
 use std::sync::Arc;
 
+use keybell_core::key::Brand;
+use keybell_core::seal::{MasterKey, Sealer};
 use keybell_core::{Clock, Randomness};
+use keybell_store::Store;
+
+use catalogue::Catalogue;
+use keyring::{Keyring, Peppers};
+use operator_keys::OperatorKeys;
+use passwords::Passwords;
+use registry::Registry;
+use throttle::Throttle;
+use workspaces::Directory;
 
 pub use page::{Listing, Page};
 pub use settings::Settings;
@@ -24,9 +56,110 @@ struct Inner {
     settings: Settings,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
+    store: Store,
+    brand: Brand,
+    sealer: Sealer,
+    keyring: Arc<Keyring>,
+    operator_keys: OperatorKeys,
+    directory: Arc<Directory>,
+    catalogue: Arc<Catalogue>,
+    registry: Arc<Registry>,
+    passwords: Passwords,
+    throttle: Throttle,
+}
+
+/// What an installation is made of. The binary hands in the real ones, tests their own.
+pub struct Parts {
+    /// What the operator set.
+    pub settings: Settings,
+    /// The database, open and migrated.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub randomness: Arc<dyn Randomness>,
+    /// What every secret in the database is digested or sealed under.
+    pub master_key: MasterKey,
 }
 
 impl App {
+    /// Starts an installation: reads into memory what must be quick. Deliveries begin with the engine.
+    pub async fn start(parts: Parts) -> Result<App, keybell_core::Problem> {
+        let Parts { settings, store, clock, randomness, master_key } = parts;
+        master_key::check(&store, &master_key).await?;
+        let brand = Brand::parse(&settings.key_prefix).map_err(keybell_core::Problem::internal)?;
+        let keyring = Arc::new(Keyring::new(Peppers::of(&master_key)));
+        keyring.load(&store).await.map_err(problems::of_store)?;
+        let operator_keys = OperatorKeys::new();
+        operator_keys.read_again(&store).await.map_err(problems::of_store)?;
+        let sealer = master_key.sealer();
+        let directory = Arc::new(Directory::default());
+        directory.load(&store).await.map_err(problems::of_store)?;
+        let catalogue = Arc::new(Catalogue::default());
+        catalogue.load(&store).await.map_err(problems::of_store)?;
+        let registry = Arc::new(Registry::new(Arc::clone(&catalogue)));
+        registry.load(&store, &sealer).await?;
+        let inner = Arc::new(Inner {
+            settings,
+            clock,
+            randomness,
+            store,
+            brand,
+            sealer,
+            keyring,
+            operator_keys,
+            directory,
+            catalogue,
+            registry,
+            passwords: Passwords::new(),
+            throttle: Throttle::new(),
+        });
+        tokio::spawn(operator_keys::follow(Arc::downgrade(&inner)));
+        Ok(App { inner })
+    }
+
+    /// The first word of every key of this installation.
+    pub fn brand(&self) -> &Brand {
+        &self.inner.brand
+    }
+
+    /// The seal of secrets that must be read again.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
+    }
+
+    pub(crate) fn keyring(&self) -> &Arc<Keyring> {
+        &self.inner.keyring
+    }
+
+    /// The workspaces in memory.
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.inner.directory
+    }
+
+    /// The event types and scopes in memory.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.inner.catalogue
+    }
+
+    /// The webhooks in memory, ready to be called.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.inner.registry
+    }
+
+    /// The database.
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
     /// The settings it was started with.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings

@@ -11,6 +11,8 @@ mod round_trip;
 pub(crate) mod tokens;
 mod xml;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::WorkspaceId;
 use crate::time::Timestamp;
 
@@ -75,6 +77,22 @@ impl ContentType {
     }
 }
 
+impl Serialize for ContentType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        ContentType::parse(&word).ok_or_else(|| {
+            let known = ContentType::ALL.map(ContentType::as_str).join(", ");
+            serde::de::Error::custom(format_args!("expected one of {known}"))
+        })
+    }
+}
+
 /// The body of a delivery.
 pub fn encode(content_type: ContentType, envelope: &Envelope<'_>) -> Vec<u8> {
     match content_type {
@@ -118,5 +136,8 @@ mod tests {
             assert!(kind.header_value().starts_with(kind.as_str()));
         }
         assert_eq!(ContentType::parse("text/xml"), None);
+        assert_eq!(serde_json::to_string(&ContentType::Xml).ok().as_deref(), Some("\"application/xml\""));
+        let refused = serde_json::from_str::<ContentType>("\"text/xml\"").expect_err("not one of the four");
+        assert!(refused.to_string().contains("application/cloudevents+json"), "{refused}");
     }
 }

@@ -22,8 +22,6 @@ statements! {
               created_at = excluded.created_at, updated_at = excluded.updated_at, archived_at = NULL \
               WHERE event_types.archived_at IS NOT NULL");
     EXISTS = "SELECT name FROM event_types WHERE name = $1";
-    LIST = concat!("SELECT ", columns!(), " FROM event_types WHERE archived_at IS NULL \
-            AND (created_at < $1 OR (created_at = $1 AND name < $2)) ORDER BY created_at DESC, name DESC LIMIT $3");
     LOAD = concat!("SELECT ", columns!(), " FROM event_types WHERE archived_at IS NULL");
     EDIT = "UPDATE event_types SET event_group = $2, description = $3, schema_json = $4, example_json = $5, \
             updated_at = $6 WHERE name = $1 AND archived_at IS NULL AND updated_at = $7";
@@ -103,26 +101,6 @@ impl Op for InsertEventType {
         }
         audit::entry(tx, NO_WORKSPACE, &self.by, &self.origin, &self.fact)?;
         Ok(Written::Done)
-    }
-}
-
-/// Event types that are not archived, newest first.
-#[derive(Debug)]
-pub struct ListEventTypes {
-    /// Only event types after this one in the list: when it was declared, and its name.
-    pub after: Option<(Timestamp, String)>,
-    /// Most event types to give.
-    pub rows: i64,
-}
-
-impl Query for ListEventTypes {
-    const NAME: &'static str = "event_types.list";
-    type Out = Vec<EventType>;
-
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let end = Timestamp::from_micros(i64::MAX);
-        let (at, name) = self.after.as_ref().map_or((end, ""), |(at, name)| (*at, name));
-        tx.all(&LIST, &[at.into(), name.into(), self.rows.into()], read_event_type)
     }
 }
 

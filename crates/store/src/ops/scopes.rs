@@ -12,8 +12,6 @@ statements! {
     INSERT = "INSERT INTO scopes (name, description, created_at) SELECT $1, $2, $3 \
               WHERE (SELECT COUNT(*) FROM scopes) < $4 ON CONFLICT (name) DO NOTHING";
     EXISTS = "SELECT name FROM scopes WHERE name = $1";
-    LIST = "SELECT name, description, created_at FROM scopes \
-            WHERE created_at < $1 OR (created_at = $1 AND name < $2) ORDER BY created_at DESC, name DESC LIMIT $3";
     LOAD = "SELECT name, description, created_at FROM scopes";
     DELETE = "DELETE FROM scopes WHERE name = $1";
 }
@@ -68,26 +66,6 @@ impl Op for InsertScope {
         }
         audit::entry(tx, NO_WORKSPACE, &self.by, &self.origin, &self.fact)?;
         Ok(Inserted::Done)
-    }
-}
-
-/// Scopes, newest first.
-#[derive(Debug)]
-pub struct ListScopes {
-    /// Only scopes after this one in the list: when it was declared, and its name.
-    pub after: Option<(Timestamp, String)>,
-    /// Most scopes to give.
-    pub rows: i64,
-}
-
-impl Query for ListScopes {
-    const NAME: &'static str = "scopes.list";
-    type Out = Vec<Scope>;
-
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let end = Timestamp::from_micros(i64::MAX);
-        let (at, name) = self.after.as_ref().map_or((end, ""), |(at, name)| (*at, name));
-        tx.all(&LIST, &[at.into(), name.into(), self.rows.into()], read_scope)
     }
 }
 

@@ -3,13 +3,12 @@
 //! Every change makes `updated_at` greater, so that it tells versions of a webhook apart: an edit names the version it was
 //! made from, and the memory never lets an older version replace a newer one.
 
-use std::collections::BTreeMap;
-
 use keybell_core::grant::Origin;
 use keybell_core::payload::ContentType;
 use keybell_core::{ActorRef, Timestamp, WebhookId, WorkspaceId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audit::{self, AuditFact};
 use super::signing_secrets::{self, SealedSecret};
@@ -83,7 +82,7 @@ pub struct WebhookRecord {
     /// How many requests to it may be under way at once, where it has a limit of its own.
     pub max_in_flight: Option<u32>,
     /// What its maker wants to remember of it.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Map<String, Value>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.

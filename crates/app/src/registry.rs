@@ -1,0 +1,200 @@
+//! The webhooks of all workspaces in memory, ready to be called: what an event is matched with and a delivery is sent by.
+//!
+//! A webhook's entry is replaced whole after each change, on the thread that committed it. Readers never wait.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keybell_core::header::CustomHeader;
+use keybell_core::payload::ContentType;
+use keybell_core::selection::Selection;
+use keybell_core::signature::SigningSecret;
+use keybell_core::{Problem, Timestamp, WebhookId, WorkspaceId};
+use keybell_store::Store;
+use keybell_store::ops::webhooks::{LoadWebhooks, StoredWebhook, WebhookRateLimit};
+use url::Url;
+
+use crate::catalogue::Catalogue;
+use crate::problems::of_store;
+use crate::webhooks::seals::Seals;
+
+/// Webhooks read at once at the start.
+const LOAD_ROWS: i64 = 1_000;
+
+/// A webhook, ready to be called. Cloning shares its secrets.
+#[derive(Clone)]
+pub struct LiveWebhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// Where its requests go.
+    pub url: Url,
+    /// Which events it wants.
+    pub selection: Selection,
+    /// How it wants them.
+    pub content_type: ContentType,
+    /// What is added to its requests.
+    pub headers: Arc<[CustomHeader]>,
+    /// What signs its requests, newest first; some may have expired, see [`LiveWebhook::signing_secrets`].
+    pub secrets: Arc<[LiveSecret]>,
+    /// How many requests to it may be under way at once, where it has a limit of its own.
+    pub max_in_flight: Option<u32>,
+    /// How often it may be called.
+    pub rate_limit: Option<WebhookRateLimit>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Its version: greater after each change.
+    pub updated_at: Timestamp,
+}
+
+/// A signing secret, opened.
+pub struct LiveSecret {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// Until when it signs, where it was rotated out.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl LiveWebhook {
+    /// The webhook with its secrets opened. A secret that does not open was sealed under another master key, or changed in
+    /// the database.
+    pub(crate) fn open(stored: &StoredWebhook, seals: &Seals<'_>) -> Result<LiveWebhook, Problem> {
+        let record = &stored.record;
+        let of_webhook = |what: &str, why: &dyn std::fmt::Display| {
+            Problem::internal(format!("the {what} of the webhook {} cannot be read: {why}", record.id))
+        };
+        let headers: Result<Vec<_>, _> =
+            record.headers.iter().map(|header| seals.open_header(header)).collect();
+        let secrets: Result<Vec<_>, _> =
+            stored.secrets.iter().map(|sealed| seals.open_secret(sealed)).collect();
+        Ok(LiveWebhook {
+            id: record.id,
+            workspace: record.workspace,
+            url: Url::parse(&record.url).map_err(|error| of_webhook("URL", &error))?,
+            selection: Selection::parse(&record.events).map_err(|error| of_webhook("events", &error))?,
+            content_type: record.content_type,
+            headers: headers.map_err(|error| of_webhook("headers", &error))?.into(),
+            secrets: secrets.map_err(|error| of_webhook("signing secret", &error))?.into(),
+            max_in_flight: record.max_in_flight,
+            rate_limit: record.rate_limit,
+            enabled: record.disabled.is_none(),
+            updated_at: record.updated_at,
+        })
+    }
+
+    /// The secrets that sign at `now`, newest first.
+    pub fn signing_secrets(&self, now: Timestamp) -> Vec<&SigningSecret> {
+        let signs = |live: &&LiveSecret| live.expires_at.is_none_or(|end| now < end);
+        self.secrets.iter().filter(signs).map(|live| &live.secret).collect()
+    }
+}
+
+/// The webhooks of all workspaces.
+pub struct Registry {
+    catalogue: Arc<Catalogue>,
+    by_workspace: papaya::HashMap<WorkspaceId, Arc<[Arc<LiveWebhook>]>>,
+    /// What was removed. A change that was committed before the removal, and comes to memory after it, changes nothing.
+    gone: Mutex<Gone>,
+}
+
+#[derive(Default)]
+struct Gone {
+    workspaces: HashSet<WorkspaceId>,
+    webhooks: HashSet<WebhookId>,
+}
+
+impl Registry {
+    pub(crate) fn new(catalogue: Arc<Catalogue>) -> Registry {
+        Registry { catalogue, by_workspace: papaya::HashMap::new(), gone: Mutex::default() }
+    }
+
+    /// Reads all webhooks and opens their secrets.
+    pub(crate) async fn load(
+        &self,
+        store: &Store,
+        sealer: &keybell_core::seal::Sealer,
+    ) -> Result<(), Problem> {
+        let mut after = None;
+        loop {
+            let found = store.read(LoadWebhooks { after, rows: LOAD_ROWS }).await.map_err(of_store)?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = Some((last.record.workspace, last.record.id));
+            for stored in &found {
+                self.put(LiveWebhook::open(stored, &Seals::of(sealer, &stored.record))?);
+            }
+        }
+    }
+
+    /// The webhooks of `workspace` that are switched on and want events of that type.
+    pub fn matching(&self, workspace: WorkspaceId, type_name: &str) -> Arc<[Arc<LiveWebhook>]> {
+        let by_workspace = self.by_workspace.pin();
+        let Some(webhooks) = by_workspace.get(&workspace) else { return Arc::default() };
+        let event_type = self.catalogue.event_type(type_name);
+        let group = event_type.as_ref().map_or("", |live| live.group());
+        let wants =
+            |webhook: &&Arc<LiveWebhook>| webhook.enabled && webhook.selection.wants(type_name, group);
+        webhooks.iter().filter(wants).cloned().collect()
+    }
+
+    /// One webhook, switched on or not.
+    pub fn get(&self, workspace: WorkspaceId, id: WebhookId) -> Option<Arc<LiveWebhook>> {
+        let by_workspace = self.by_workspace.pin();
+        by_workspace.get(&workspace)?.iter().find(|webhook| webhook.id == id).cloned()
+    }
+
+    /// How many webhooks there are.
+    pub fn len(&self) -> usize {
+        self.by_workspace.pin().values().map(|webhooks| webhooks.len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_workspace.pin().is_empty()
+    }
+
+    /// Takes in a webhook as it is now, unless a newer version is here already.
+    pub(crate) fn put(&self, webhook: LiveWebhook) {
+        let gone = self.lock();
+        if gone.workspaces.contains(&webhook.workspace) || gone.webhooks.contains(&webhook.id) {
+            return;
+        }
+        let (workspace, id) = (webhook.workspace, webhook.id);
+        let others = self.others(workspace, id);
+        let newer = self.get(workspace, id).filter(|known| known.updated_at > webhook.updated_at);
+        let webhook = newer.unwrap_or_else(|| Arc::new(webhook));
+        self.by_workspace.pin().insert(workspace, others.into_iter().chain([webhook]).collect());
+    }
+
+    /// Switches a webhook off that was found to be gone, at the version `at`; what is stored of it says so already.
+    pub(crate) fn switch_off(&self, workspace: WorkspaceId, id: WebhookId, at: Timestamp) {
+        if let Some(webhook) = self.get(workspace, id) {
+            self.put(LiveWebhook { enabled: false, updated_at: at, ..LiveWebhook::clone(&webhook) });
+        }
+    }
+
+    /// Forgets a webhook that was deleted.
+    pub(crate) fn remove(&self, workspace: WorkspaceId, id: WebhookId) {
+        let mut gone = self.lock();
+        gone.webhooks.insert(id);
+        let others = self.others(workspace, id);
+        self.by_workspace.pin().insert(workspace, others.into());
+    }
+
+    /// Forgets all webhooks of a workspace that was deleted.
+    pub(crate) fn forget_workspace(&self, workspace: WorkspaceId) {
+        self.lock().workspaces.insert(workspace);
+        self.by_workspace.pin().remove(&workspace);
+    }
+
+    fn others(&self, workspace: WorkspaceId, id: WebhookId) -> Vec<Arc<LiveWebhook>> {
+        let by_workspace = self.by_workspace.pin();
+        let Some(webhooks) = by_workspace.get(&workspace) else { return Vec::new() };
+        webhooks.iter().filter(|webhook| webhook.id != id).cloned().collect()
+    }
+
+    /// Held while one entry is replaced. What it guards is whole at any time, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Gone> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,162 @@
+//! Webhooks: made, listed, edited, switched, deleted, and their signing secrets shown.
+//!
+//! Every change is applied to the [registry](crate::registry) on the thread that committed it, before whoever asked is
+//! answered and whether or not they still wait; then the engine is told.
+
+mod create;
+mod edit;
+mod fields;
+pub(crate) mod seals;
+mod shown;
+mod target;
+
+use std::sync::Arc;
+
+use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
+use keybell_core::signature::SigningSecret;
+use keybell_core::{AuditId, Code, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
+use keybell_store::ops::audit::AuditFact;
+use keybell_store::ops::signing_secrets::{ShowSecrets, Shown};
+use keybell_store::ops::webhooks::{Changed, DeleteWebhook, GetWebhook, ListWebhooks, StoredWebhook};
+
+pub use create::NewWebhook;
+pub use edit::WebhookPatch;
+pub use fields::{NewHeader, RATE_LIMIT_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
+pub use keybell_store::ops::webhooks::{DisabledReason, WebhookRateLimit};
+pub use shown::{ShownHeader, Webhook, WebhookStatus};
+
+use crate::problems::of_store;
+use crate::{App, Listing, Page};
+use seals::Seals;
+
+/// How often a change is made again from a newer version, when others change the same webhook meanwhile.
+const CHANGE_TRIES_MAX: u32 = 5;
+
+/// A signing secret, shown to whoever may manage its webhook.
+pub struct ShownSecret {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it signs, where it was rotated out.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl App {
+    /// The webhooks of a workspace, newest first.
+    pub async fn list_webhooks(
+        &self,
+        grant: Grant<ReadWebhooks>,
+        page: Page,
+    ) -> Result<Listing<Webhook>, Problem> {
+        let (workspace, before) = (grant.workspace(), page.after(WebhookId::parse)?);
+        let list = ListWebhooks { workspace, before, rows: page.rows() };
+        let found = self.store().read(list).await.map_err(of_store)?;
+        let found = found.into_iter().map(Webhook::of).collect();
+        Ok(page.listing(found, |webhook: &Webhook| webhook.id.to_string()))
+    }
+
+    /// One webhook of a workspace.
+    pub async fn webhook(&self, grant: Grant<ReadWebhooks>, id: WebhookId) -> Result<Webhook, Problem> {
+        Ok(Webhook::of(self.stored_webhook(grant.workspace(), id).await?.record))
+    }
+
+    /// Removes a webhook. Nothing is sent to it from then on; what was delivered stays in the log.
+    pub async fn delete_webhook(&self, grant: Grant<ManageWebhooks>, id: WebhookId) -> Result<(), Problem> {
+        let workspace = grant.workspace();
+        let op = DeleteWebhook {
+            workspace,
+            id,
+            only_made_by: grant.only_made_by().map(str::to_owned),
+            by: grant.by().clone(),
+            origin: grant.origin().clone(),
+            fact: self.webhook_fact(self.now(), "webhook.deleted", id, "{}".to_owned()),
+        };
+        let registry = Arc::clone(self.registry());
+        let changed = self.commit(op, move |changed| {
+            if *changed == Changed::Done {
+                registry.remove(workspace, id);
+            }
+        });
+        match changed.await? {
+            Changed::Done => Ok(()),
+            Changed::Stale => Err(changed_meanwhile()),
+            Changed::NotTheirs => Err(not_theirs()),
+            Changed::Missing => Err(Code::NotFound.into()),
+        }
+    }
+
+    /// The secrets that sign a webhook's requests, newest first. That they were read is in the audit log.
+    pub async fn signing_secrets(
+        &self,
+        grant: Grant<ManageWebhooks>,
+        id: WebhookId,
+    ) -> Result<Vec<ShownSecret>, Problem> {
+        let now = self.now();
+        let op = ShowSecrets {
+            workspace: grant.workspace(),
+            webhook: id,
+            only_made_by: grant.only_made_by().map(str::to_owned),
+            by: grant.by().clone(),
+            origin: grant.origin().clone(),
+            fact: self.webhook_fact(now, "webhook.signing_secret_shown", id, "{}".to_owned()),
+        };
+        let secrets = match self.store().write(op).await.map_err(of_store)? {
+            Shown::Secrets(secrets) => secrets,
+            Shown::NotTheirs => return Err(not_theirs()),
+            Shown::Missing => return Err(Code::NotFound.into()),
+        };
+        let seals = Seals::new(self.sealer(), grant.workspace(), id);
+        let live = secrets.iter().filter(|sealed| sealed.expires_at.is_none_or(|end| now < end));
+        live.map(|sealed| {
+            let opened = seals.open_secret(sealed).map_err(Problem::internal)?;
+            let (created_at, expires_at) = (sealed.created_at, sealed.expires_at);
+            Ok(ShownSecret { secret: opened.secret, created_at, expires_at })
+        })
+        .collect()
+    }
+
+    async fn stored_webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<StoredWebhook, Problem> {
+        let found = self.store().read(GetWebhook { workspace, id }).await.map_err(of_store)?;
+        found.ok_or_else(|| Code::NotFound.into())
+    }
+
+    /// The webhook, where whoever asks may change it.
+    async fn webhook_for(
+        &self,
+        grant: &Grant<ManageWebhooks>,
+        id: WebhookId,
+    ) -> Result<StoredWebhook, Problem> {
+        let stored = self.stored_webhook(grant.workspace(), id).await?;
+        if grant.only_made_by().is_some_and(|member| member != stored.record.created_by.id) {
+            return Err(not_theirs());
+        }
+        Ok(stored)
+    }
+
+    fn webhook_fact(
+        &self,
+        at: Timestamp,
+        action: &'static str,
+        id: WebhookId,
+        changes_json: String,
+    ) -> AuditFact {
+        let target_id = id.to_string();
+        AuditFact {
+            id: AuditId::new(at, self.randomness()),
+            at,
+            action,
+            target_kind: "webhook",
+            target_id,
+            changes_json,
+        }
+    }
+}
+
+fn not_theirs() -> Problem {
+    Problem::new(Code::Forbidden, "Members may change only the webhooks they made. Ask an owner or admin.")
+}
+
+fn changed_meanwhile() -> Problem {
+    Problem::new(Code::Conflict, "Somebody else changed the webhook at the same time. Try again.")
+}

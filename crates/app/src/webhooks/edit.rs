@@ -1,0 +1,200 @@
+//! Editing a webhook, switching it on and off included.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keybell_core::grant::ManageWebhooks;
+use keybell_core::key::fields as common;
+use keybell_core::payload::ContentType;
+use keybell_core::{Code, FieldError, Grant, Problem, WebhookId};
+use keybell_store::ops::webhooks::{
+    Changed, DisabledReason, EditWebhook, StoredHeader, StoredValue, StoredWebhook, WebhookRateLimit,
+    WebhookRecord,
+};
+use serde_json::{Map, Value, json};
+
+use super::fields::{self, NewHeader};
+use super::seals::Seals;
+use super::shown::{ShownHeader, Webhook};
+use super::{CHANGE_TRIES_MAX, changed_meanwhile, not_theirs};
+use crate::App;
+use crate::registry::LiveWebhook;
+
+/// What shall be different. `None` stays as it is, `Some(None)` is taken away. It may hold secrets: so it has no `Debug`.
+#[derive(Clone, Default)]
+pub struct WebhookPatch {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where its requests go.
+    pub url: Option<String>,
+    /// The events it wants: the whole list.
+    pub events: Option<Vec<String>>,
+    /// How it wants them.
+    pub content_type: Option<ContentType>,
+    /// What is added to its requests: the whole list, in which a secret one without value keeps the one it has.
+    pub headers: Option<Vec<NewHeader>>,
+    /// Whether it is switched on.
+    pub enabled: Option<bool>,
+    /// How often it may be called.
+    pub rate_limit: Option<Option<WebhookRateLimit>>,
+    /// How many requests to it may be under way at once.
+    pub max_in_flight: Option<Option<u32>>,
+    /// A merge patch of the metadata; `Some(None)` removes all of it.
+    pub metadata: Option<Option<Map<String, Value>>>,
+}
+
+impl App {
+    /// Changes a webhook; what it is after it, which is what it was where the patch says nothing new. Attempts that are
+    /// made from then on go by it.
+    pub async fn edit_webhook(
+        &self,
+        grant: Grant<ManageWebhooks>,
+        id: WebhookId,
+        patch: WebhookPatch,
+    ) -> Result<Webhook, Problem> {
+        // Before anything of it is looked at, so that a stranger's patch cannot make us resolve names.
+        self.webhook_for(&grant, id).await?;
+        let url = match &patch.url {
+            None => None,
+            Some(text) => Some(self.check_target(text).await),
+        };
+        for _ in 0..CHANGE_TRIES_MAX {
+            let StoredWebhook { record: before, secrets } = self.webhook_for(&grant, id).await?;
+            let after = self.patched_webhook(&before, &patch, url.as_ref())?;
+            if after == before {
+                return Ok(Webhook::of(before));
+            }
+            let from = before.updated_at;
+            let now = self.now();
+            let record = WebhookRecord { updated_at: now.max(from + Duration::from_micros(1)), ..after };
+            let stored = StoredWebhook { record: record.clone(), secrets };
+            let live = LiveWebhook::open(&stored, &Seals::of(self.sealer(), &record))?;
+            let op = EditWebhook {
+                record: record.clone(),
+                from,
+                only_made_by: grant.only_made_by().map(str::to_owned),
+                by: grant.by().clone(),
+                origin: grant.origin().clone(),
+                fact: self.webhook_fact(now, "webhook.edited", id, differences(&before, &record)),
+            };
+            let registry = Arc::clone(self.registry());
+            let changed = self.commit(op, move |changed| {
+                if *changed == Changed::Done {
+                    registry.put(live);
+                }
+            });
+            match changed.await? {
+                Changed::Done => {
+                    return Ok(Webhook::of(record));
+                }
+                Changed::Stale => {}
+                Changed::NotTheirs => return Err(not_theirs()),
+                Changed::Missing => return Err(Code::NotFound.into()),
+            }
+        }
+        Err(changed_meanwhile())
+    }
+
+    /// The record with the patch applied. What the patch does not name is not checked.
+    fn patched_webhook(
+        &self,
+        before: &WebhookRecord,
+        patch: &WebhookPatch,
+        url: Option<&Result<url::Url, FieldError>>,
+    ) -> Result<WebhookRecord, Problem> {
+        let mut record = before.clone();
+        let mut errors: Vec<FieldError> = Vec::new();
+        if let Some(name) = &patch.name {
+            errors.extend(common::name(name).err());
+            record.name.clone_from(name);
+        }
+        if let Some(description) = &patch.description {
+            errors.extend(common::description(description).err());
+            record.description.clone_from(description);
+        }
+        match url {
+            None => {}
+            Some(Ok(url)) => record.url = url.to_string(),
+            Some(Err(bad)) => errors.push(bad.clone()),
+        }
+        if let Some(events) = &patch.events {
+            errors
+                .extend(fields::events(events, self.catalogue(), &before.events).err().into_iter().flatten());
+            record.events.clone_from(events);
+        }
+        record.content_type = patch.content_type.unwrap_or(record.content_type);
+        if let Some(headers) = &patch.headers {
+            let seals = Seals::of(self.sealer(), before);
+            let seal = |name: &str, value: &str| seals.seal_header(name, value, self.randomness());
+            match fields::headers(headers, &before.headers, seal) {
+                Ok(headers) => record.headers = headers,
+                Err(bad) => errors.extend(bad),
+            }
+        }
+        match patch.enabled {
+            None => {}
+            Some(true) if before.disabled.is_none() => {}
+            // A fresh start: what failed before does not count against it.
+            Some(true) => (record.disabled, record.failing_since) = (None, None),
+            Some(false) => record.disabled = before.disabled.or(Some(DisabledReason::ByMember)),
+        }
+        if let Some(limit) = patch.rate_limit {
+            errors.extend(limit.and_then(|limit| fields::rate_limit(limit).err()).into_iter().flatten());
+            record.rate_limit = limit;
+        }
+        if let Some(limit) = patch.max_in_flight {
+            let most = self.settings().delivery.max_in_flight_per_webhook;
+            errors.extend(limit.and_then(|limit| fields::max_in_flight(limit, most).err()));
+            record.max_in_flight = limit;
+        }
+        match &patch.metadata {
+            None => {}
+            Some(None) => record.metadata.clear(),
+            Some(Some(changes)) => common::merge(&mut record.metadata, changes.clone()),
+        }
+        if patch.metadata.is_some() {
+            errors.extend(common::metadata(&record.metadata).err());
+        }
+        if errors.is_empty() { Ok(record) } else { Err(Problem::invalid(errors)) }
+    }
+}
+
+/// What an edit changed, for the audit log: `{"field": {"from": …, "to": …}}`. Of a secret header that it changed.
+fn differences(before: &WebhookRecord, after: &WebhookRecord) -> String {
+    let shown = |headers: &[StoredHeader]| -> Vec<ShownHeader> {
+        headers.iter().cloned().map(ShownHeader::of).collect()
+    };
+    let editable = |record: &WebhookRecord| {
+        [
+            ("name", json!(record.name)),
+            ("description", json!(record.description)),
+            ("url", json!(record.url)),
+            ("events", json!(record.events)),
+            ("content_type", json!(record.content_type)),
+            ("headers", json!(shown(&record.headers))),
+            ("enabled", json!(record.disabled.is_none())),
+            ("disabled_reason", json!(record.disabled)),
+            ("rate_limit", json!(record.rate_limit)),
+            ("max_in_flight", json!(record.max_in_flight)),
+            ("metadata", Value::Object(record.metadata.clone())),
+        ]
+    };
+    let mut changes = Map::new();
+    for ((field, from), (_, to)) in editable(before).into_iter().zip(editable(after)) {
+        if from != to {
+            changes.insert(field.to_owned(), json!({ "from": from, "to": to }));
+        }
+    }
+    let new_values: Vec<&str> = after
+        .headers
+        .iter()
+        .filter(|header| matches!(header.value, StoredValue::Sealed(_)) && !before.headers.contains(header))
+        .map(|header| header.name.as_str())
+        .collect();
+    if !new_values.is_empty() {
+        changes.insert("secret_headers".to_owned(), json!({ "to": new_values }));
+    }
+    Value::Object(changes).to_string()
+}
