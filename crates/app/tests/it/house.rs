@@ -1,0 +1,135 @@
+//! An installation without its web: the use cases over a store that a test can start them on again.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
+use keybell_app::{App, Parts};
+use keybell_core::seal::MasterKey;
+use keybell_core::{Problem, Randomness, Timestamp};
+use keybell_store::{DatabaseUrl, OpenOptions, Store};
+use keybell_testkit::clock::ManualClock;
+use keybell_testkit::postgres::TestPostgres;
+use keybell_testkit::random::SeededRandomness;
+
+/// What the clock shows at the start: 2026-11-23T12:00:00Z.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_435_200);
+
+/// Where a house remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// In memory, on the caller's task.
+    Memory,
+    /// In a SQLite file of its own.
+    SqliteFile,
+    /// In a database of its own on the PostgreSQL of the test process.
+    Postgres,
+}
+
+/// The use cases, what they stand on, and what a test turns.
+pub(crate) struct House {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) randomness: Arc<Rewindable>,
+    store: Store,
+    settings: Settings,
+    _directory: Option<tempfile::TempDir>,
+    _postgres: Option<Arc<TestPostgres>>,
+}
+
+/// Seeded randomness that can be made to repeat itself.
+pub(crate) struct Rewindable(Mutex<SeededRandomness>);
+
+impl Rewindable {
+    /// From now on it gives what it gave after the last time.
+    pub(crate) fn rewind(&self) {
+        *self.0.lock().expect("nobody panics while drawing") = SeededRandomness::new(2);
+    }
+}
+
+impl Randomness for Rewindable {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().expect("nobody panics while drawing").fill(bytes);
+    }
+}
+
+/// A house with the usual settings.
+pub(crate) async fn house(on: On) -> House {
+    House::start(on, settings()).await
+}
+
+impl House {
+    pub(crate) async fn start(on: On, settings: Settings) -> House {
+        let (store, directory, postgres) = match on {
+            On::Memory => (Store::inline_in_memory(), None, None),
+            On::SqliteFile => {
+                let directory = tempfile::tempdir().expect("a temporary folder can be made");
+                let url = DatabaseUrl::sqlite(directory.path().join("keybell.db"));
+                (open(&url), Some(directory), None)
+            }
+            On::Postgres => {
+                let server = TestPostgres::shared();
+                let url = DatabaseUrl::parse(&server.new_database()).expect("the server gives its address");
+                (open(&url), None, Some(server))
+            }
+        };
+        let clock = Arc::new(ManualClock::new(START));
+        let randomness = Arc::new(Rewindable(Mutex::new(SeededRandomness::new(1))));
+        let app = start(&store, &settings, &clock, &randomness, MasterKey::from_bytes([7; 32])).await;
+        let app = app.expect("an installation starts on an empty database");
+        House { app, clock, randomness, store, settings, _directory: directory, _postgres: postgres }
+    }
+
+    /// Another process on the same database, with that master key.
+    pub(crate) async fn restarted(&self, master_key: MasterKey) -> Result<App, Problem> {
+        start(&self.store, &self.settings, &self.clock, &self.randomness, master_key).await
+    }
+}
+
+async fn start(
+    store: &Store,
+    settings: &Settings,
+    clock: &Arc<ManualClock>,
+    randomness: &Arc<Rewindable>,
+    master_key: MasterKey,
+) -> Result<App, Problem> {
+    App::start(Parts {
+        settings: settings.clone(),
+        store: store.clone(),
+        clock: Arc::<ManualClock>::clone(clock),
+        randomness: Arc::<Rewindable>::clone(randomness),
+        master_key,
+    })
+    .await
+}
+
+fn open(url: &DatabaseUrl) -> Store {
+    Store::open(url, &OpenOptions::at(START)).expect("an empty database can be opened")
+}
+
+/// The documented defaults, and loopback may be called, since receivers are there.
+pub(crate) fn settings() -> Settings {
+    let schedule = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+    let month = Duration::from_hours(30 * 24);
+    Settings {
+        public_url: "https://keybell.test/".parse().expect("it is a URL"),
+        brand_name: "Northwind".to_owned(),
+        key_prefix: "kb".to_owned(),
+        node: "test".to_owned(),
+        trusted_proxies: Vec::new(),
+        delivery: DeliverySettings {
+            require_https: false,
+            allowed_networks: vec!["127.0.0.0/8".parse().expect("it is a network")],
+            timeout: Duration::from_secs(15),
+            connect_timeout: Duration::from_secs(5),
+            retry_schedule: schedule.map(Duration::from_secs).to_vec(),
+            retry_jitter_percent: 10,
+            max_in_flight: 256,
+            max_in_flight_per_webhook: 16,
+        },
+        limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
+        retention: RetentionSettings { events: month, attempts: month },
+        event_types_on_the_fly: false,
+        listen: "127.0.0.1:0".parse().expect("it is an address"),
+    }
+}
