@@ -2,12 +2,13 @@
 
 mod api_keys;
 mod audit_log;
+mod workspaces;
 mod event_types;
-mod forward_auth;
 mod scopes;
+mod webhooks;
+mod forward_auth;
 pub mod shapes;
 mod verify;
-mod workspaces;
 
 use axum::middleware;
 use http::{HeaderValue, header};
@@ -28,9 +29,10 @@ pub(super) fn router(app: &App) -> OpenApiRouter<App> {
 /// What lists, makes and changes things: each `POST` takes an `Idempotency-Key`.
 fn resources() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .merge(workspaces::router())
-        .merge(event_types::router())
+        .merge(webhooks::router())
         .merge(scopes::router())
+        .merge(event_types::router())
+        .merge(workspaces::router())
         .merge(api_keys::router())
         .merge(audit_log::router())
 }

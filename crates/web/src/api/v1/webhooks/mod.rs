@@ -1,0 +1,20 @@
+//! Webhooks: where a workspace's events go.
+
+mod create;
+mod delete;
+mod edit;
+mod get;
+mod list;
+mod shape;
+mod signing_secret;
+
+use keybell_app::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(get::get, edit::edit, delete::delete))
+        .routes(routes!(signing_secret::signing_secret))
+}
