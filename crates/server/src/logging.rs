@@ -1,5 +1,7 @@
 //! The log, on standard error: a readable message and dotted fields; never a secret, a body or a query.
 
+use std::io::IsTerminal as _;
+
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{Format, Log};

@@ -5,9 +5,14 @@
 
 mod command;
 mod config;
+mod control;
 mod failure;
+mod installation;
 mod logging;
 mod master_key;
+mod metrics;
+mod serving;
+mod shutdown;
 mod system;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keybell_core::{Clock, Randomness, Timestamp};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The system's clock.
 pub(crate) struct SystemClock;
@@ -34,4 +35,16 @@ pub(crate) fn machine_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+/// Lets the process open as many files as the system allows it to: each connection is one, and the limit that a shell
+/// starts with is meant for programs with few.
+pub(crate) fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "the limit of open files could not be raised");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The commands, a file each.
 
 mod config;
+mod migrate;
+mod operator_key;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +12,6 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Environment};
 use crate::failure::Failure;
-use crate::logging;
 
 /// The Developer page of a SaaS workspace, as one binary: API keys, webhooks, and the pages to manage them.
 #[derive(Debug, Parser)]
@@ -24,6 +26,13 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the API and the pages, and deliver webhooks.
+    Serve,
+    /// Bring the schema of the database up to date.
+    Migrate,
+    /// Make, list and revoke operator keys: the keys of the platform's own backend.
+    #[command(subcommand)]
+    OperatorKey(operator_key::Arguments),
     /// Show the settings that hold, and where each was written; passwords are left out.
     Config(config::Arguments),
 }
@@ -33,6 +42,9 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process();
     let load = || Config::load(line.config.as_deref(), &environment);
     match line.command {
+        Command::Serve => serve::run(&load()?, &environment),
+        Command::Migrate => migrate::run(&load()?),
+        Command::OperatorKey(arguments) => operator_key::run(arguments, &load()?, &environment),
         Command::Config(arguments) => config::run(&arguments, load),
     }
 }
