@@ -3,7 +3,9 @@
 //! Things are found by role and name, which is how a person who cannot see the page finds them too. Every page that a test
 //! visits is looked at by axe-core, and nothing may stand on the console; a breach of the Content-Security-Policy would.
 
+pub mod api;
 pub mod browser;
 mod chromedriver;
 pub mod page;
+pub mod receiver;
 pub mod role;

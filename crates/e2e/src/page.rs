@@ -131,7 +131,12 @@ impl Browser {
     }
 }
 
+/// Exactly `name`, or else the first that begins with it as whole words: a label may go on, as in “Name (optional)”.
 async fn named(scope: &Scope<'_>, role: Role, name: &str) -> Option<WebElement> {
-    let seen = role::seen(scope, role).await;
-    seen.into_iter().find(|(each, _)| each == name).map(|(_, element)| element)
+    let mut seen = role::seen(scope, role).await;
+    let begins =
+        |each: &str| each.strip_prefix(name).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    let found = seen.iter().position(|(each, _)| each == name);
+    let found = found.or_else(|| seen.iter().position(|(each, _)| begins(each)))?;
+    Some(seen.swap_remove(found).1)
 }

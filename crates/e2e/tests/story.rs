@@ -1,0 +1,251 @@
+//! The whole story, as the help centre tells it: from the one-time link to a delivery's request and answer, with the pages'
+//! scripts and without them.
+
+use keybell_e2e::api::Api;
+use keybell_e2e::browser::{Browser, Look};
+use keybell_e2e::receiver::Receiver;
+use keybell_e2e::role::Role::{Button, CheckBox, Heading, Link, Radio, Switch};
+use keybell_testkit::installation::{Installation, Profile};
+use serde_json::{Value, json};
+
+/// What the story is told with.
+struct Story {
+    installation: Installation,
+    platform: Api,
+    browser: Browser,
+    pictures: &'static str,
+}
+
+impl Story {
+    /// A new installation whose platform has declared what it has, and a browser.
+    async fn begin(look: Look, pictures: &'static str) -> Story {
+        let mut installation = Installation::prepare(Profile::Debug, None, "").expect("keybell can be built");
+        let key = installation.operator_key("platform").expect("an operator key can be made");
+        installation.serve().expect("keybell starts");
+        let platform = Api::new(installation.address(), &key);
+        for name in ["research_report.published", "portfolio.updated"] {
+            platform.must("POST", "/v1/event-types", &json!({"name": name, "description": "It happened."}));
+        }
+        platform.must("POST", "/v1/scopes", &json!({"name": "reports:read", "description": "Read reports"}));
+        let browser = Browser::open(&installation.url(""), look).await;
+        Story { installation, platform, browser, pictures }
+    }
+
+    /// Judges the present page and keeps a picture of it.
+    async fn look(&self, name: &str) {
+        self.browser.check().await;
+        self.browser.picture(&format!("{}-{name}", self.pictures)).await;
+    }
+
+    /// The first owner comes by the one-time link, names the workspace and chooses a password.
+    async fn set_up(&mut self) {
+        let line =
+            self.installation.wait_for_line(|line| line.contains("/setup/")).expect("it prints the link");
+        let link =
+            line.split_whitespace().find(|word| word.starts_with("http")).expect("the line has a link");
+        let browser = &self.browser;
+        browser.go(link).await;
+        browser.find(Heading, "Set up your workspace").await;
+        self.look("set-up").await;
+        browser.fill("Workspace", "Acme Research").await;
+        browser.fill("Your name", "Ada Lovelace").await;
+        browser.fill("E-mail", "ada@example.com").await;
+        browser.fill("Password", "correct horse battery staple").await;
+        browser.click(Button, "Create the workspace").await;
+        browser.find(Heading, "Acme Research").await;
+        self.look("workspace").await;
+    }
+
+    /// Settings, Advanced Settings, Developer: the way that the help centre describes.
+    async fn to_developer(&self) {
+        self.browser.click(Link, "Settings").await;
+        self.browser.find(Heading, "General").await;
+        self.look("settings").await;
+        self.browser.click(Button, "Advanced Settings").await;
+        self.browser.click(Link, "Developer").await;
+        self.browser.find(Heading, "Overview").await;
+        assert!(self.browser.path().await.ends_with("/settings/advanced/developer"));
+        self.look("overview").await;
+    }
+
+    /// Creates a key, sees it once, and never again.
+    async fn create_key(&self) -> String {
+        let browser = &self.browser;
+        browser.click(Link, "API keys").await;
+        browser.find(Heading, "No API keys yet").await;
+        self.look("keys-empty").await;
+        browser.click(Link, "Create API Key").await;
+        browser.find(Heading, "Create API Key").await;
+        self.look("key-form").await;
+        browser.fill("Name", "Nightly import").await;
+        browser.fill("Description", "Copies reports into our own system").await;
+        browser.click(CheckBox, "reports:read").await;
+        browser.click(Button, "Generate").await;
+        browser.sees("The secret key is shown once.").await;
+        self.look("key-new").await;
+        let secret_key = browser.value("Secret key").await;
+        assert!(
+            secret_key.starts_with(&format!("{}_", browser.value("Public identifier").await)),
+            "{secret_key}"
+        );
+        let verified = self.platform.must("POST", "/v1/api-keys/verify", &json!({"secret_key": secret_key}));
+        assert_eq!(verified["valid"], true);
+
+        browser.click(CheckBox, "I have saved the secret key").await;
+        browser.click(Button, "Done").await;
+        browser.find(Heading, "API keys").await;
+        self.look("keys").await;
+        assert!(!browser.source().await.contains(&secret_key), "the list shows the secret");
+        browser.back().await;
+        browser.reload().await;
+        assert!(
+            !browser.source().await.contains(&secret_key),
+            "the page of the new key shows the secret again"
+        );
+        secret_key
+    }
+
+    async fn edit_key(&self) {
+        let browser = &self.browser;
+        self.open_section("API keys").await;
+        browser.click_in(&browser.row("Nightly import").await, Link, "Edit Nightly import").await;
+        browser.find(Heading, "Edit Nightly import").await;
+        self.look("key-edit").await;
+        browser.fill("Name", "Nightly import of reports").await;
+        browser.click(Button, "Save").await;
+        browser.row("Nightly import of reports").await;
+    }
+
+    async fn revoke_key(&self, secret_key: &str) {
+        let browser = &self.browser;
+        let row = browser.row("Nightly import of reports").await;
+        browser.click_in(&row, Link, "Revoke Nightly import of reports").await;
+        browser.find(Heading, "Revoke Nightly import of reports?").await;
+        self.look("key-revoke").await;
+        let name = "It was used in the last 24 hours";
+        if browser.has(CheckBox, "Revoke this key for ever").await {
+            browser.click(CheckBox, "Revoke this key for ever").await;
+        } else {
+            browser.fill(name, "Nightly import of reports").await;
+        }
+        browser.click(Button, "Revoke").await;
+        browser.sees("Revoked").await;
+        let refused = self.platform.must("POST", "/v1/api-keys/verify", &json!({"secret_key": secret_key}));
+        assert_eq!((&refused["valid"], &refused["code"]), (&json!(false), &json!("key_revoked")));
+    }
+
+    async fn create_webhook(&self, url: &str) {
+        let browser = &self.browser;
+        self.open_section("Webhooks").await;
+        browser.find(Heading, "No webhooks yet").await;
+        self.look("webhooks-empty").await;
+        browser.click(Link, "Create Webhook").await;
+        browser.find(Heading, "Create Webhook").await;
+        self.look("webhook-form").await;
+        browser.fill("Name", "CRM").await;
+        browser.fill("Description", "Tells the CRM of new reports").await;
+        browser.fill("URL", url).await;
+        browser.click(Radio, "These events").await;
+        browser.click(CheckBox, "research_report.published").await;
+        browser.choose("Content type", "XML").await;
+        browser.fill("Name of header 1", "X-Team").await;
+        browser.fill("Value of header 1", "research").await;
+        browser.click(Button, "Create Webhook").await;
+        browser.sees("CRM").await;
+        self.look("webhook-new").await;
+    }
+
+    /// The platform publishes, the receiver gets it, and the page tells what was sent and what came back.
+    async fn deliver(&self, receiver: &Receiver) {
+        let workspace = self.platform.must("GET", "/v1/workspaces", &Value::Null);
+        let workspace = workspace["data"][0]["id"].as_str().expect("there is a workspace").to_owned();
+        let event = json!({"type": "research_report.published", "data": {"title": "Copper in 2027"}});
+        let path = format!("/v1/workspaces/{workspace}/events");
+        assert_eq!(self.platform.must("POST", &path, &event)["deliveries"], 1);
+        let delivery = receiver.next();
+        assert!(delivery.headers.contains(&("x-team".to_owned(), "research".to_owned())), "{delivery:?}");
+
+        let browser = &self.browser;
+        let recorded = async || {
+            self.open_section("Deliveries").await;
+            browser.text().await.contains("Succeeded").then_some(())
+        };
+        browser.until("a delivery that succeeded", recorded).await;
+        self.look("deliveries").await;
+        let row = browser.row("research_report.published").await;
+        let links = keybell_e2e::role::seen(&keybell_e2e::role::Scope::Within(&row), Link).await;
+        links[0].1.click().await.expect("a delivery can be opened");
+        browser.find(Heading, "research_report.published").await;
+        let page = browser.text().await;
+        for told in ["webhook-signature", "Copper in 2027", "Thank you.", "200"] {
+            assert!(page.contains(told), "the delivery's page does not tell of “{told}”:\n{page}");
+        }
+        self.look("delivery").await;
+    }
+
+    async fn switch_edit_and_delete_webhook(&self) {
+        let browser = &self.browser;
+        self.open_section("Webhooks").await;
+        self.look("webhooks").await;
+        for state in ["false", "true"] {
+            browser.click_in(&browser.row("CRM").await, Switch, "CRM is on").await;
+            let switched = async || {
+                let switch = browser.find_in(&browser.row("CRM").await, Switch, "CRM is on").await;
+                switch.attr("aria-checked").await.is_ok_and(|now| now.as_deref() == Some(state)).then_some(())
+            };
+            browser.until(&format!("the switch at {state}"), switched).await;
+        }
+        browser.click_in(&browser.row("CRM").await, Link, "Edit CRM").await;
+        browser.find(Heading, "Edit CRM").await;
+        self.look("webhook-edit").await;
+        browser.fill("Name", "CRM of the sales team").await;
+        browser.click(Button, "Save").await;
+        browser.sees("CRM of the sales team").await;
+        self.open_section("Webhooks").await;
+        let row = browser.row("CRM of the sales team").await;
+        browser.click_in(&row, Link, "Delete CRM of the sales team").await;
+        browser.find(Heading, "Delete CRM of the sales team?").await;
+        self.look("webhook-delete").await;
+        browser.click(CheckBox, "Delete this webhook").await;
+        browser.click(Button, "Delete").await;
+        browser.find(Heading, "No webhooks yet").await;
+    }
+
+    async fn open_section(&self, name: &str) {
+        self.browser.click(Link, name).await;
+    }
+
+    async fn end(self) {
+        assert_eq!(self.browser.console().await, [""; 0]);
+        self.browser.close().await;
+    }
+}
+
+async fn tell(look: Look, pictures: &'static str) {
+    let receiver = Receiver::start();
+    let mut story = Story::begin(look, pictures).await;
+    story.set_up().await;
+    story.to_developer().await;
+    let secret_key = story.create_key().await;
+    story.edit_key().await;
+    story.revoke_key(&secret_key).await;
+    story.create_webhook(&receiver.url()).await;
+    story.deliver(&receiver).await;
+    story.switch_edit_and_delete_webhook().await;
+    story.end().await;
+}
+
+#[tokio::test]
+async fn the_story_of_the_help_centre() {
+    tell(Look::default(), "light").await;
+}
+
+#[tokio::test]
+async fn the_story_without_scripts() {
+    tell(Look { scripts: false, ..Look::default() }, "without-scripts").await;
+}
+
+#[tokio::test]
+async fn the_story_in_the_dark_on_a_narrow_window() {
+    tell(Look { scripts: true, width: 320, dark: true }, "dark-narrow").await;
+}
