@@ -164,3 +164,82 @@ impl LiveKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keybell_core::key::{ApiKey, Brand, Environment, Kind};
+    use keybell_core::{ActorRef, Randomness};
+
+    use super::*;
+
+    struct Fixed;
+    impl Randomness for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(9);
+        }
+    }
+
+    /// A key of one workspace, its version, and whether it is revoked in it.
+    fn version(number: i64, revoked: bool) -> (SecretKey, LiveKey) {
+        let secret_key = SecretKey::mint(&Brand::parse("kb").expect("a brand"), Kind::Live, &Fixed);
+        let at = Timestamp::from_seconds(number);
+        let key = ApiKey {
+            workspace: WorkspaceId::from_bytes([1; 16]),
+            id: secret_key.id(),
+            environment: Environment::Live,
+            name: format!("version {number}"),
+            description: String::new(),
+            enabled: true,
+            scopes: Vec::new(),
+            allowed_networks: Vec::new(),
+            rate_limits: Vec::new(),
+            metadata: serde_json::Map::new(),
+            expires_at: None,
+            created_at: Timestamp::EPOCH,
+            created_by: ActorRef { kind: "operator".to_owned(), id: "t".to_owned(), name: "t".to_owned() },
+            updated_at: at,
+            last_used_at: None,
+            last_used_from: None,
+            revoked_at: revoked.then_some(at),
+            revoked_by: None,
+            previous_secret: None,
+        };
+        let current = peppers().digest(&secret_key);
+        let live = LiveKey::of(&StoredKey { key, current, previous: None });
+        (secret_key, live)
+    }
+
+    fn peppers() -> Peppers {
+        Peppers::of(&MasterKey::from_bytes([7; 32]))
+    }
+
+    #[test]
+    fn an_older_version_that_comes_late_does_not_bring_a_key_back() {
+        let ring = Keyring::new(peppers());
+        let (secret_key, first) = version(1, false);
+        ring.put(first);
+        ring.put(version(3, true).1);
+        ring.put(version(2, false).1);
+        let (key, _) = ring.prove(&secret_key).expect("its secret is known");
+        assert!(key.standing.revoked_at.is_some());
+        assert_eq!((&*key.name, ring.len()), ("version 3", 1));
+    }
+
+    #[test]
+    fn a_change_that_comes_after_its_workspace_was_deleted_is_dropped() {
+        let ring = Keyring::new(peppers());
+        let (secret_key, first) = version(1, false);
+        ring.put(first);
+        ring.forget_workspace(WorkspaceId::from_bytes([1; 16]));
+        ring.put(version(2, false).1);
+        assert!(ring.prove(&secret_key).is_none() && ring.len() == 0);
+    }
+
+    #[test]
+    fn a_digest_under_another_master_key_proves_nothing() {
+        let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])));
+        let (secret_key, planted) = version(1, false);
+        ring.put(planted);
+        assert!(ring.prove(&secret_key).is_none());
+    }
+}

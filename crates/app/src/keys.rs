@@ -16,9 +16,8 @@ use keybell_core::{AuditId, Code, FieldError, Grant, Problem, Timestamp, Workspa
 use keybell_store::Op;
 use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
 use keybell_store::ops::audit::AuditFact;
-use tokio::sync::oneshot;
 
-use crate::keyring::{Keyring, LiveKey};
+use crate::keyring::LiveKey;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
@@ -115,52 +114,43 @@ impl App {
         self.keyring().forget_workspace(workspace);
     }
 
-    /// Runs a change and takes what came of it into the keyring, on the thread that committed it. Dropping the future
-    /// gives up the answer and nothing else.
-    async fn change<O: Op>(
-        &self,
-        op: O,
-        apply: impl FnOnce(&Keyring, &O::Out) + Send + 'static,
-    ) -> Result<O::Out, Problem> {
-        let keyring: Arc<Keyring> = Arc::clone(self.keyring());
-        let (tell, told) = oneshot::channel();
-        self.store().write_then(op, move |result| {
-            if let Ok(out) = &result {
-                apply(&keyring, out);
+    /// Commits a change of one key and takes it into the keyring.
+    async fn change_key(&self, op: impl Op<Out = Changed>) -> Result<Changed, Problem> {
+        let keyring = Arc::clone(self.keyring());
+        self.commit(op, move |changed| {
+            if let Changed::Done(stored) | Changed::Revoked(stored) = changed {
+                keyring.put(LiveKey::of(stored));
             }
-            drop(tell.send(result));
-        });
-        let result = told.await.map_err(|_| Problem::unavailable("the store was closed"))?;
-        result.map_err(of_store)
+        })
+        .await
     }
 
-    /// Runs a change of one key; the record after it. `None` where somebody else changed the key first.
-    async fn change_key(&self, op: impl Op<Out = Changed>) -> Result<Option<ApiKey>, Problem> {
-        let changed = self
-            .change(op, |keyring, changed| {
-                if let Changed::Done(stored) | Changed::Revoked(stored) = changed {
-                    keyring.put(LiveKey::of(stored));
-                }
-            })
-            .await?;
-        match changed {
-            Changed::Done(stored) => Ok(Some(stored.key)),
-            Changed::Revoked(_) => Err(revoked()),
-            Changed::Stale => Ok(None),
-            Changed::NotTheirs => Err(not_theirs()),
-            Changed::Missing => Err(Code::NotFound.into()),
-        }
-    }
-
-    fn key_fact(&self, at: Timestamp, action: &'static str, key: &ApiKey, changes_json: String) -> AuditFact {
+    fn key_fact(
+        &self,
+        at: Timestamp,
+        action: &'static str,
+        key: PublicIdentifier,
+        changes_json: String,
+    ) -> AuditFact {
         AuditFact {
             id: AuditId::new(at, self.randomness()),
             at,
             action,
             target_kind: "api_key",
-            target_id: key.public_identifier(self.brand()).to_string(),
+            target_id: key.to_string(),
             changes_json,
         }
+    }
+}
+
+/// The record after a change of a key that must not be revoked; `None` where somebody else changed the key first.
+fn changed_record(changed: Changed) -> Result<Option<ApiKey>, Problem> {
+    match changed {
+        Changed::Done(stored) => Ok(Some(stored.key)),
+        Changed::Revoked(_) => Err(revoked()),
+        Changed::Stale => Ok(None),
+        Changed::NotTheirs => Err(not_theirs()),
+        Changed::Missing => Err(Code::NotFound.into()),
     }
 }
 

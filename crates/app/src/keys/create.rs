@@ -1,10 +1,11 @@
 //! Making a key.
 
+use std::sync::Arc;
+
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::{ApiKey, Environment, RateLimit, SecretKey, fields};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp};
-use keybell_store::ops::api_keys::{InsertKey, StoredKey};
-use keybell_store::ops::operator_keys::Inserted;
+use keybell_store::ops::api_keys::{InsertKey, Inserted, StoredKey};
 use serde_json::{Map, Value, json};
 
 use super::{IssuedKey, refuse_more_than_own};
@@ -84,18 +85,23 @@ impl App {
                 stored,
                 keys_max: self.settings().limits.api_keys_per_workspace,
                 origin: grant.origin().clone(),
-                fact: self.key_fact(now, "api_key.created", &key, changes.to_string()),
+                fact: self.key_fact(
+                    now,
+                    "api_key.created",
+                    secret_key.public_identifier(),
+                    changes.to_string(),
+                ),
             };
-            let inserted = self
-                .change(op, |keyring, inserted| {
-                    if *inserted == Inserted::Done {
-                        keyring.put(live);
-                    }
-                })
-                .await?;
-            match inserted {
+            let keyring = Arc::clone(self.keyring());
+            let inserted = self.commit(op, move |inserted| {
+                if *inserted == Inserted::Done {
+                    keyring.put(live);
+                }
+            });
+            match inserted.await? {
                 Inserted::Done => return Ok(IssuedKey { key, secret_key }),
                 Inserted::IdTaken => {}
+                Inserted::NoWorkspace => return Err(Code::NotFound.into()),
                 Inserted::Full => return Err(full(self.settings().limits.api_keys_per_workspace)),
             }
         }

@@ -7,7 +7,10 @@ use keybell_store::ops::api_keys::EditKey;
 use serde_json::{Map, Value, json};
 
 use super::create::Errors;
-use super::{CHANGE_TRIES_MAX, changed_meanwhile, next_version, not_theirs, refuse_more_than_own, revoked};
+use super::{
+    CHANGE_TRIES_MAX, changed_meanwhile, changed_record, next_version, not_theirs, refuse_more_than_own,
+    revoked,
+};
 use crate::App;
 
 /// What shall be different. `None` stays as it is.
@@ -61,10 +64,15 @@ impl App {
                 only_made_by: grant.only_made_by().map(str::to_owned),
                 by: grant.by().clone(),
                 origin: grant.origin().clone(),
-                fact: self.key_fact(now, "api_key.edited", &key, differences(&before, &key)),
+                fact: self.key_fact(
+                    now,
+                    "api_key.edited",
+                    key.public_identifier(self.brand()),
+                    differences(&before, &key),
+                ),
                 key,
             };
-            if let Some(key) = self.change_key(op).await? {
+            if let Some(key) = changed_record(self.change_key(op).await?)? {
                 return Ok(key);
             }
         }

@@ -9,7 +9,8 @@ use keybell_store::ops::api_keys::RotateKey;
 use serde_json::json;
 
 use super::{
-    CHANGE_TRIES_MAX, IssuedKey, changed_meanwhile, next_version, not_theirs, refuse_more_than_own, revoked,
+    CHANGE_TRIES_MAX, IssuedKey, changed_meanwhile, changed_record, next_version, not_theirs,
+    refuse_more_than_own, revoked,
 };
 use crate::App;
 
@@ -56,9 +57,9 @@ impl App {
                 only_made_by: grant.only_made_by().map(str::to_owned),
                 by: grant.by().clone(),
                 origin: grant.origin().clone(),
-                fact: self.key_fact(now, "api_key.rotated", &before, changes.to_string()),
+                fact: self.key_fact(now, "api_key.rotated", public, changes.to_string()),
             };
-            if let Some(key) = self.change_key(op).await? {
+            if let Some(key) = changed_record(self.change_key(op).await?)? {
                 return Ok(IssuedKey { key, secret_key });
             }
         }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
 use keybell_app::{App, Parts};
+use keybell_core::grant::Origin;
 use keybell_core::seal::MasterKey;
-use keybell_core::{Problem, Randomness, Timestamp};
+use keybell_core::{ActorRef, AuditId, Problem, Randomness, Timestamp, WorkspaceId};
+use keybell_store::ops::audit::AuditFact;
+use keybell_store::ops::workspaces::{InsertWorkspace, Workspace};
 use keybell_store::{DatabaseUrl, OpenOptions, Store};
 use keybell_testkit::clock::ManualClock;
 use keybell_testkit::postgres::TestPostgres;
@@ -33,7 +36,7 @@ pub(crate) struct House {
     pub(crate) randomness: Arc<Rewindable>,
     store: Store,
     settings: Settings,
-    _directory: Option<tempfile::TempDir>,
+    directory: Option<tempfile::TempDir>,
     _postgres: Option<Arc<TestPostgres>>,
 }
 
@@ -73,11 +76,22 @@ impl House {
                 (open(&url), None, Some(server))
             }
         };
+        for number in 1..=2 {
+            add_workspace(&store, number).await;
+        }
         let clock = Arc::new(ManualClock::new(START));
         let randomness = Arc::new(Rewindable(Mutex::new(SeededRandomness::new(1))));
         let app = start(&store, &settings, &clock, &randomness, MasterKey::from_bytes([7; 32])).await;
         let app = app.expect("an installation starts on an empty database");
-        House { app, clock, randomness, store, settings, _directory: directory, _postgres: postgres }
+        House { app, clock, randomness, store, settings, directory, _postgres: postgres }
+    }
+
+    /// The bytes of every file of the database, where it has a folder of its own.
+    pub(crate) fn files(&self) -> Vec<Vec<u8>> {
+        let folder = self.directory.as_ref().expect("it has a folder").path();
+        let entries = std::fs::read_dir(folder).expect("the folder is there");
+        let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("an entry").path());
+        entries.map(|entry| read(entry).expect("files can be read")).collect()
     }
 
     /// Another process on the same database, with that master key.
@@ -101,6 +115,34 @@ async fn start(
         master_key,
     })
     .await
+}
+
+/// The id of one of the two workspaces of a house: 1 or 2.
+pub(crate) fn workspace(number: u8) -> WorkspaceId {
+    WorkspaceId::from_bytes([number; 16])
+}
+
+async fn add_workspace(store: &Store, number: u8) {
+    let id = workspace(number);
+    let insert = InsertWorkspace {
+        workspace: Workspace {
+            id,
+            external_id: None,
+            name: format!("Workspace {number}"),
+            created_at: START,
+        },
+        by: ActorRef { kind: "operator".to_owned(), id: "tests".to_owned(), name: "tests".to_owned() },
+        origin: Origin::default(),
+        fact: AuditFact {
+            id: AuditId::from_bytes([number; 16]),
+            at: START,
+            action: "workspace.created",
+            target_kind: "workspace",
+            target_id: id.to_string(),
+            changes_json: "{}".to_owned(),
+        },
+    };
+    store.write(insert).await.expect("a workspace can be added");
 }
 
 fn open(url: &DatabaseUrl) -> Store {

@@ -14,7 +14,7 @@ use keybell_core::seal::MasterKey;
 use keybell_core::{AccountId, Actor, Clock, Code, Grant, MemberId, Problem, Role, WorkspaceId};
 use serde_json::{Map, json};
 
-use crate::house::{House, On, START, house, settings};
+use crate::house::{House, On, START, house, settings, workspace};
 
 fn operator() -> Actor {
     Actor::Operator { key: "kb_op_000000000000".to_owned(), name: "tests".to_owned() }
@@ -32,10 +32,6 @@ fn person(workspace: WorkspaceId, role: Role, number: u8) -> Actor {
 
 fn grant<A: Action>(actor: &Actor, workspace: WorkspaceId) -> Grant<A> {
     actor.grant(workspace, &Origin::default()).expect("the actor may do this")
-}
-
-fn workspace(number: u8) -> WorkspaceId {
-    WorkspaceId::from_bytes([number; 16])
 }
 
 fn named(name: &str) -> NewKey {
@@ -97,7 +93,7 @@ async fn a_key_lives_the_same_life_on_every_engine() {
         house.clock.advance(Duration::from_secs(1));
         let patch = KeyPatch {
             name: Some("renamed".to_owned()),
-            expires_at: Some(Some(house.clock.now() + Duration::from_secs(60))),
+            expires_at: Some(Some(house.clock.now() + Duration::from_mins(1))),
             allowed_networks: Some(vec!["192.0.2.0/24".to_owned()]),
             ..KeyPatch::default()
         };
@@ -209,7 +205,7 @@ async fn an_edit_merges_and_says_nothing_where_nothing_changes() {
     let app = &house.app;
     let metadata =
         json!({ "plan": "pro", "nested": { "a": 1, "b": 2 } }).as_object().cloned().expect("an object");
-    let expires_at = Some(START + Duration::from_secs(60));
+    let expires_at = Some(START + Duration::from_mins(1));
     let before = made(app, NewKey { metadata, expires_at, ..named("first") }).await.key;
     house.clock.advance(Duration::from_secs(1));
     let same = KeyPatch { name: Some("first".to_owned()), ..KeyPatch::default() };
@@ -222,7 +218,7 @@ async fn an_edit_merges_and_says_nothing_where_nothing_changes() {
     assert_eq!(json!(after.metadata), json!({ "plan": "free", "nested": { "b": 2, "c": 3 } }));
     assert_eq!(after.expires_at, None);
 
-    house.clock.advance(Duration::from_secs(120));
+    house.clock.advance(Duration::from_mins(2));
     let past = KeyPatch { expires_at: Some(Some(START)), ..KeyPatch::default() };
     assert_eq!(code(app.edit_key(manage(&operator()), before.id, past).await), Code::Validation);
 }
@@ -286,9 +282,9 @@ async fn both_secrets_are_good_during_the_overlap_of_a_rotation_and_one_after_it
     let first = made(app, named("first")).await;
     let id = first.key.id;
     let second =
-        app.rotate_key(manage(&operator()), id, Duration::from_secs(60)).await.expect("it can be rotated");
+        app.rotate_key(manage(&operator()), id, Duration::from_mins(1)).await.expect("it can be rotated");
     assert_eq!((verdict(app, &first.secret_key), verdict(app, &second.secret_key)), ("valid", "valid"));
-    house.clock.advance(Duration::from_secs(60));
+    house.clock.advance(Duration::from_mins(1));
     assert_eq!(
         (verdict(app, &first.secret_key), verdict(app, &second.secret_key)),
         ("secret_rotated_out", "valid")
@@ -375,6 +371,20 @@ async fn a_workspace_has_as_many_keys_as_it_may_and_not_one_more() {
     app.revoke_key(manage(&operator()), first.key.id).await.expect("it can be revoked");
     assert_eq!(code(app.create_key(manage(&operator()), named("third")).await), Code::Conflict);
     assert!(app.create_key(grant(&operator(), workspace(2)), named("elsewhere")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_deleted_workspaces_keys_are_refused_and_it_gets_no_new_ones() {
+    for on in [On::Memory, On::SqliteFile, On::Postgres] {
+        let house = house(on).await;
+        let app = &house.app;
+        let issued = made(app, named("first")).await;
+        app.delete_workspace(grant(&operator(), workspace(1))).await.expect("it can be deleted");
+        assert_eq!(verdict(app, &issued.secret_key), "invalid_key", "{on:?}");
+        let late = app.create_key(manage(&operator()), named("late")).await;
+        assert_eq!(code(late), Code::NotFound, "{on:?}: with a grant from before the deletion");
+        assert!(app.create_key(grant(&operator(), workspace(2)), named("elsewhere")).await.is_ok(), "{on:?}");
+    }
 }
 
 #[tokio::test]

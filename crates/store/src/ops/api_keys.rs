@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 use crate::ops::audit::{self, AuditFact};
-use crate::ops::operator_keys::Inserted;
 use crate::statements;
 use crate::tx::{Op, Query, Read, Row, Tx};
 
@@ -27,9 +26,11 @@ statements! {
     INSERT = "INSERT INTO api_keys (workspace_id, id, environment, name, description, digest, pepper, enabled, scopes, \
               allowed_networks, rate_limits, metadata, expires_at, created_at, created_by_id, created_by, updated_at) \
               SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $14 \
-              WHERE (SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1) < $17 \
+              WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
+              AND (SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1) < $17 \
               ON CONFLICT DO NOTHING";
     ID_TAKEN = "SELECT id FROM api_keys WHERE id = $1";
+    WORKSPACE = "SELECT id FROM workspaces WHERE id = $1";
     BY_ID = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM api_keys \
             WHERE workspace_id = $1 AND (created_at, id) < ($2, $3) \
@@ -73,6 +74,19 @@ pub struct StoredDigest {
     pub digest: Digest,
     /// The pepper's number.
     pub pepper: u32,
+}
+
+/// What came of adding a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is there.
+    Done,
+    /// Another key has this ID; try with another.
+    IdTaken,
+    /// The workspace has as many as it may.
+    Full,
+    /// The workspace was deleted meanwhile.
+    NoWorkspace,
 }
 
 /// What came of changing a key.
@@ -130,7 +144,12 @@ impl Op for InsertKey {
         ];
         if tx.exec(&INSERT, &args)? == 0 {
             let taken = tx.as_read().first(&ID_TAKEN, &[key.id.as_str().into()], |_| Ok(()))?;
-            return Ok(if taken.is_some() { Inserted::IdTaken } else { Inserted::Full });
+            let workspace = tx.as_read().first(&WORKSPACE, &[(&key.workspace).into()], |_| Ok(()))?;
+            return Ok(match (workspace, taken) {
+                (None, _) => Inserted::NoWorkspace,
+                (Some(()), Some(())) => Inserted::IdTaken,
+                (Some(()), None) => Inserted::Full,
+            });
         }
         audit::entry(tx, key.workspace, &key.created_by, &self.origin, &self.fact)?;
         Ok(Inserted::Done)
