@@ -17,15 +17,15 @@ pub fn challenges(code: Code, required_scopes: &[String]) -> Vec<String> {
         (_, 401) => "invalid_token",
         _ => return Vec::new(),
     };
-    let mut challenge =
+    let challenge =
         format!("Bearer realm=\"keybell\", error=\"{error}\", error_description=\"{}\"", code.title());
-    if code == Code::InsufficientScope {
-        // Names of scopes hold neither quotes nor backslashes, and what is no such name is not repeated.
-        let scopes = required_scopes.iter().filter(|scope| crate::scope::check(scope).is_ok());
-        let scopes: Vec<&str> = scopes.map(String::as_str).collect();
-        challenge.push_str(&format!(", scope=\"{}\"", scopes.join(" ")));
+    if code != Code::InsufficientScope {
+        return vec![challenge];
     }
-    vec![challenge]
+    // Names of scopes hold neither quotes nor backslashes, and what is no such name is not repeated.
+    let scopes = required_scopes.iter().filter(|scope| crate::scope::check(scope).is_ok());
+    let scopes: Vec<&str> = scopes.map(String::as_str).collect();
+    vec![format!("{challenge}, scope=\"{}\"", scopes.join(" "))]
 }
 
 #[cfg(test)]
