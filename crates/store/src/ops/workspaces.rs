@@ -195,3 +195,21 @@ fn read_workspace(row: &dyn Row) -> Result<Workspace, StoreError> {
         created_at: row.at(3)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_that_begins_with_a_workspace_is_emptied_of_it() {
+        let schema = include_str!("../../migrations/0001_foundation.sql");
+        let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|table| {
+            let (name, columns) = table.split_once(" (")?;
+            columns.trim_start().starts_with("workspace_id ").then_some(name)
+        });
+        for table in tables {
+            let deleted = format!("DELETE FROM {table} WHERE workspace_id = $1");
+            assert!(DELETE_ALL.iter().any(|statement| statement.text == deleted), "{table} keeps its rows");
+        }
+    }
+}
