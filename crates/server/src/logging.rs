@@ -10,6 +10,7 @@ use crate::config::{Format, Log};
 pub(crate) fn start(log: Log) {
     let lines = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(LevelFilter::from_level(log.level));
     match log.format {
         Format::Text => lines.with_target(false).init(),

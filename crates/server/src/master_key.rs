@@ -24,22 +24,25 @@ pub(crate) fn load(
     environment: &Environment,
     randomness: &dyn Randomness,
 ) -> Result<MasterKey, Failure> {
-    if let Some(text) = environment.master_key() {
-        return parse(text).ok_or_else(|| {
-            Failure::new(
-                "KEYBELL__SERVER__MASTER_KEY is not 64 hexadecimal digits; `openssl rand -hex 32` makes some",
-            )
-        });
-    }
     let path = config.master_key_file();
-    if !path.exists() {
+    if environment.master_key().is_none() && !path.exists() {
         make(&path, randomness)?;
     }
-    read(&path)
+    existing(config, environment)
+}
+
+/// The master key of the installation, which is there already.
+pub(crate) fn existing(config: &Config, environment: &Environment) -> Result<MasterKey, Failure> {
+    let Some(text) = environment.master_key() else { return read(&config.master_key_file()) };
+    parse(text).ok_or_else(|| {
+        Failure::new(
+            "KEYBELL__SERVER__MASTER_KEY is not 64 hexadecimal digits; `openssl rand -hex 32` makes some",
+        )
+    })
 }
 
 /// Reads the file, if nobody else can.
-pub(crate) fn read(path: &Path) -> Result<MasterKey, Failure> {
+fn read(path: &Path) -> Result<MasterKey, Failure> {
     let shown = path.display();
     let cannot = |error| Failure::doing(format!("the master key {shown} cannot be read"))(error);
     let mode = std::fs::metadata(path).map_err(cannot)?.mode();

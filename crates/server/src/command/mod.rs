@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod config;
+mod doctor;
 mod migrate;
 mod operator_key;
 mod serve;
@@ -35,6 +36,8 @@ enum Command {
     OperatorKey(operator_key::Arguments),
     /// Show the settings that hold, and where each was written; passwords are left out.
     Config(config::Arguments),
+    /// Look at what a server with this configuration would meet: files, database, clock, network.
+    Doctor,
 }
 
 /// Does what the command line says.
@@ -46,5 +49,6 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Migrate => migrate::run(&load()?),
         Command::OperatorKey(arguments) => operator_key::run(arguments, &load()?, &environment),
         Command::Config(arguments) => config::run(&arguments, load),
+        Command::Doctor => doctor::run(&load()?, &environment),
     }
 }

@@ -27,6 +27,7 @@ use url::Url;
 
 pub(crate) use brand::Brand;
 pub(crate) use database::Database;
+pub(crate) use duration::parse as parse_duration;
 pub(crate) use fault::BadConfig;
 use fault::Origin;
 pub(crate) use layers::DEFAULT;
@@ -71,6 +72,11 @@ impl Environment {
         let text = |value: std::ffi::OsString| value.into_string().ok();
         let both = |(name, value)| Some((text(name)?, text(value)?));
         Environment { variables: std::env::vars_os().filter_map(both).collect() }
+    }
+
+    /// None of them, for a command that sets everything itself.
+    pub(crate) fn none() -> Environment {
+        Environment { variables: Vec::new() }
     }
 
     /// The master key, where the environment has it.
