@@ -95,6 +95,7 @@ pub struct Registry {
     catalogue: Arc<Catalogue>,
     by_workspace: papaya::HashMap<WorkspaceId, Arc<[Arc<LiveWebhook>]>>,
     /// What was removed. A change that was committed before the removal, and comes to memory after it, changes nothing.
+    /// It grows by 16 bytes for each webhook that is deleted, and is empty again after a restart.
     gone: Mutex<Gone>,
 }
 
@@ -196,5 +197,84 @@ impl Registry {
     /// Held while one entry is replaced. What it guards is whole at any time, so a panic elsewhere does not spoil it.
     fn lock(&self) -> MutexGuard<'_, Gone> {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKSPACE: WorkspaceId = WorkspaceId::from_bytes([1; 16]);
+    const WEBHOOK: WebhookId = WebhookId::from_bytes([2; 16]);
+
+    fn webhook(path: &str, version: i64) -> LiveWebhook {
+        LiveWebhook {
+            id: WEBHOOK,
+            workspace: WORKSPACE,
+            url: Url::parse("https://example.com").and_then(|url| url.join(path)).expect("it is a URL"),
+            selection: Selection::parse(&["*".to_owned()]).expect("it is a selection"),
+            content_type: ContentType::Json,
+            headers: Arc::default(),
+            secrets: Arc::new([]),
+            max_in_flight: None,
+            rate_limit: None,
+            enabled: true,
+            updated_at: Timestamp::from_seconds(version),
+        }
+    }
+
+    fn registry() -> Registry {
+        Registry::new(Arc::new(Catalogue::default()))
+    }
+
+    fn path(registry: &Registry) -> Option<String> {
+        registry.get(WORKSPACE, WEBHOOK).map(|webhook| webhook.url.path().to_owned())
+    }
+
+    #[test]
+    fn an_older_version_that_comes_late_changes_nothing() {
+        let registry = registry();
+        registry.put(webhook("/2", 2));
+        registry.put(webhook("/1", 1));
+        assert_eq!(path(&registry).as_deref(), Some("/2"));
+        registry.put(webhook("/3", 3));
+        assert_eq!((path(&registry).as_deref(), registry.len()), (Some("/3"), 1));
+    }
+
+    #[test]
+    fn what_was_deleted_does_not_come_back() {
+        let of_webhook = registry();
+        of_webhook.put(webhook("/1", 1));
+        of_webhook.remove(WORKSPACE, WEBHOOK);
+        of_webhook.put(webhook("/2", 2));
+        assert_eq!((path(&of_webhook), of_webhook.len()), (None, 0));
+
+        let of_workspace = registry();
+        of_workspace.put(webhook("/1", 1));
+        of_workspace.forget_workspace(WORKSPACE);
+        of_workspace.put(webhook("/2", 2));
+        assert_eq!((path(&of_workspace), of_workspace.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn a_webhook_that_is_gone_is_matched_no_more_until_it_is_enabled_later() {
+        let registry = registry();
+        registry.put(webhook("/1", 1));
+        registry.switch_off(WORKSPACE, WEBHOOK, Timestamp::from_seconds(2));
+        assert_eq!(registry.matching(WORKSPACE, "a").len(), 0);
+        registry.put(webhook("/1", 3));
+        assert_eq!(registry.matching(WORKSPACE, "a").len(), 1);
+    }
+
+    #[test]
+    fn a_rotated_out_secret_signs_until_its_end_and_not_at_it() {
+        let secret = |expires_at: Option<i64>| {
+            let key = zeroize::Zeroizing::new(vec![7; 32]);
+            let secret = SigningSecret::from_key_bytes(key).expect("it is long enough");
+            LiveSecret { secret, expires_at: expires_at.map(Timestamp::from_seconds) }
+        };
+        let rotated = LiveWebhook { secrets: Arc::new([secret(None), secret(Some(10))]), ..webhook("/", 1) };
+        let signs = |second| rotated.signing_secrets(Timestamp::from_seconds(second)).len();
+        assert_eq!([signs(9), signs(10)], [2, 1]);
     }
 }

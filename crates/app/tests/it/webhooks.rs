@@ -482,3 +482,20 @@ async fn webhooks_are_listed_newest_first_in_pages() {
     assert_eq!(first, ["3", "2"]);
     assert_eq!(page(cursor).await, (vec!["1".to_owned()], None));
 }
+
+#[tokio::test]
+async fn more_than_is_read_at_once_is_in_memory_after_a_restart() {
+    // Webhooks are read 1,000 at a time, across workspaces.
+    let mut wide = settings();
+    wide.limits.webhooks_per_workspace = 600;
+    let (house, first) = furnish(House::start(On::Memory, wide).await).await;
+    let second = make(&house.app, "Second", None).await.id;
+    for workspace in [first, second] {
+        for _ in 0..501 {
+            made(&house.app, &operator(), workspace, new_webhook(&["*"])).await;
+        }
+    }
+    let again = house.restarted(MasterKey::from_bytes([7; 32])).await.expect("it starts again");
+    assert_eq!(again.registry().len(), 1_002);
+    assert_eq!(again.registry().matching(second, "portfolio.updated").len(), 501);
+}
