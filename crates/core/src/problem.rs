@@ -164,11 +164,39 @@ impl Problem {
         }
     }
 
+    /// The document of RFC 9457 that tells it. `base` is the public URL without a slash at its end; without a request id,
+    /// the document has none.
+    pub fn document(&self, base: &str, request_id: Option<&str>) -> Vec<u8> {
+        let document = Document {
+            r#type: format!("{base}/problems/{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id,
+            errors: &self.errors,
+        };
+        serde_json::to_vec(&document).expect("texts and numbers are always JSON")
+    }
+
     /// The same problem with a time to wait.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Problem { retry_after_seconds: Some(seconds), ..self }
     }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
 }
 
 impl From<Code> for Problem {

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use keybell_core::{Code, FieldError, Forbidden, Problem};
-use serde::Serialize;
+use keybell_core::{Code, Forbidden, Problem};
 
 use crate::request_id::RequestId;
 
@@ -63,16 +62,7 @@ pub fn take(response: &mut Response, request_id: &RequestId) -> Option<Arc<Probl
 
 /// The document of RFC 9457. `base` is the public URL, without a slash at its end.
 pub fn document(problem: &Problem, base: &str, request_id: &RequestId) -> Vec<u8> {
-    let document = Document {
-        r#type: format!("{base}/problems/{}", problem.code.as_str()),
-        title: problem.code.title(),
-        status: problem.code.status(),
-        detail: &problem.detail,
-        code: problem.code.as_str(),
-        request_id: request_id.as_str(),
-        errors: &problem.errors,
-    };
-    serde_json::to_vec(&document).expect("texts and numbers are always JSON")
+    problem.document(base, Some(request_id.as_str()))
 }
 
 /// Writes `problem` into `response`: body, content type, and the headers that its status asks for.
@@ -99,18 +89,6 @@ fn challenge(code: Code) -> Option<&'static str> {
         (_, 401) => Some("Bearer realm=\"keybell\", error=\"invalid_token\""),
         _ => None,
     }
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: &'static str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
 }
 
 /// A fault of ours is an error; something that does not answer is a warning, since it comes in crowds and passes.
