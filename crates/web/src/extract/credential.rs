@@ -64,7 +64,7 @@ pub fn session_cookie_name(app: &App) -> &'static str {
 }
 
 /// The session token of the request's cookie.
-fn session_token<'a>(parts: &'a Parts, app: &App) -> Option<&'a str> {
+pub(crate) fn session_token<'a>(parts: &'a Parts, app: &App) -> Option<&'a str> {
     let name = session_cookie_name(app);
     let values = parts.headers.get_all(header::COOKIE);
     let texts = values.iter().filter_map(|value| value.to_str().ok());

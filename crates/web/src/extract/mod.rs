@@ -12,9 +12,11 @@ mod path;
 mod query;
 
 pub use client::{Source, origin};
+pub(crate) use credential::session_token;
 pub use credential::{Credential, session_cookie_name};
 pub use granted::{Granted, Operator};
 pub use json_body::{JsonBody, JsonBodyOrDefault, parse};
 pub use patch::Patch;
+pub(crate) use path::parameter;
 pub use path::{OfPath, PathId};
 pub use query::{PageQuery, QueryParams};

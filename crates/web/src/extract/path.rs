@@ -46,7 +46,7 @@ impl<T: OfPath> FromRequestParts<App> for PathId<T> {
 }
 
 /// The parameter `name` of the path, or the last one; empty where the route has none, which no id is.
-pub(super) async fn parameter(parts: &mut Parts, name: Option<&str>) -> String {
+pub(crate) async fn parameter(parts: &mut Parts, name: Option<&str>) -> String {
     let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
         // Only where the path is not UTF-8 once decoded: such a name nothing has.
         return String::new();

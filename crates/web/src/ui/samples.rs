@@ -3,11 +3,14 @@
 use askama::Template;
 use keybell_core::{FieldError, Timestamp};
 
-use super::view::access::{ClosedPage, LinkPage, ProblemPage, SessionRow, SessionsPage, SetUpPage, SignInPage};
+use super::view::access::{
+    ClosedPage, LinkPage, ProblemPage, SessionRow, SessionsPage, SetUpPage, SignInPage,
+};
 use super::view::deliveries::{AttemptView, DeliveriesPage, DeliveryPage, DeliveryRow, Message};
 use super::view::frame::{AssetLinks, Door, Frame, Here, Section};
 use super::view::keys::{
-    EditedKey, KeyAgainPage, KeyFormPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage, RotatePage, ScopeGroup,
+    EditedKey, KeyAgainPage, KeyFormPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage, RotatePage,
+    ScopeGroup,
 };
 use super::view::parts::{Badge, CopyField, Errors, Field, Tone, When};
 use super::view::webhooks::{
@@ -44,7 +47,12 @@ impl Sample<'_> {
     }
 
     fn frame(&self, section: Section) -> Frame {
-        let here = Here { id: "ws_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(), name: self.say("Evergreen Partners"), section };
+        let here = Here {
+            id: "ws_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
+            name: self.say("Evergreen Partners"),
+            section,
+            may_audit: true,
+        };
         Frame {
             brand: self.say("Northwind Research"),
             assets: self.assets,
@@ -64,8 +72,16 @@ impl Sample<'_> {
         if self.word.is_empty() {
             return Errors::default();
         }
-        let wrong = |field: &str| FieldError { field: field.to_owned(), code: "invalid", message: self.word.to_owned() };
-        Errors::new(["name", "url", "events", "headers[1].name", "expires_at", "rate_limits[0]", "scopes"].map(wrong).into())
+        let wrong = |field: &str| FieldError {
+            field: field.to_owned(),
+            code: "invalid",
+            message: self.word.to_owned(),
+        };
+        Errors::new(
+            ["name", "url", "events", "headers[1].name", "expires_at", "rate_limits[0]", "scopes"]
+                .map(wrong)
+                .into(),
+        )
     }
 
     fn key_row(&self, name: &str, id: &str, status: Badge, used: bool) -> KeyRow {
@@ -75,7 +91,11 @@ impl Sample<'_> {
             name: self.say(name),
             description: self.say("Nightly import of valuations into the warehouse"),
             environment: "live",
-            scopes: vec![self.say("reports:read"), "portfolios:read".to_owned(), "portfolios:write".to_owned()],
+            scopes: vec![
+                self.say("reports:read"),
+                "portfolios:read".to_owned(),
+                "portfolios:write".to_owned(),
+            ],
             created: When::near(at(-50_000)),
             created_by: self.say("Ada Lovelace"),
             last_used: used.then(|| When::near(at(-3))),
@@ -90,7 +110,8 @@ impl Sample<'_> {
     }
 
     fn webhook(&self, name: &str, enabled: bool) -> WebhookRow {
-        let status = if enabled { Badge::new(Tone::Good, "Active") } else { Badge::new(Tone::Plain, "Disabled") };
+        let status =
+            if enabled { Badge::new(Tone::Good, "Active") } else { Badge::new(Tone::Plain, "Disabled") };
         WebhookRow {
             href: format!("{DEVELOPER}/webhooks/whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
             name: self.say(name),
@@ -101,6 +122,7 @@ impl Sample<'_> {
             enabled,
             last_delivery: enabled.then(|| When::near(at(-3))),
             may_manage: true,
+            switch_from: "list",
         }
     }
 
@@ -132,14 +154,23 @@ impl Sample<'_> {
             ("webhook-id".to_owned(), "evt_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned()),
             ("x-custom".to_owned(), self.say("blue")),
         ];
-        let message = || Message { headers: headers.clone(), pretty: Some(format!("{body}\n")), body: body.clone() };
-        let outcome = if went_well { Badge::new(Tone::Good, "204 No Content") } else { Badge::new(Tone::Bad, "No answer") };
+        let message =
+            || Message { headers: headers.clone(), pretty: Some(format!("{body}\n")), body: body.clone() };
+        let outcome = if went_well {
+            Badge::new(Tone::Good, "204 No Content")
+        } else {
+            Badge::new(Tone::Bad, "No answer")
+        };
         AttemptView {
             number,
             trigger: if number == 1 { "first attempt" } else { "retry" },
             started: When::at(at(i64::from(number))),
             took: "182 ms".to_owned(),
-            timings: vec![("DNS", "2 ms".to_owned()), ("connect", "21 ms".to_owned()), ("TLS", "44 ms".to_owned())],
+            timings: vec![
+                ("DNS", "2 ms".to_owned()),
+                ("connect", "21 ms".to_owned()),
+                ("TLS", "44 ms".to_owned()),
+            ],
             went_well,
             outcome,
             error: (!went_well).then(|| self.say("The connection was refused.")),
@@ -153,8 +184,14 @@ impl Sample<'_> {
 
     /// Every page by its name.
     pub(crate) fn pages(&self) -> Vec<(&'static str, String)> {
-        [self.access_pages(), self.workspace_pages(), self.key_pages(), self.webhook_pages(), self.delivery_pages()]
-            .concat()
+        [
+            self.access_pages(),
+            self.workspace_pages(),
+            self.key_pages(),
+            self.webhook_pages(),
+            self.delivery_pages(),
+        ]
+        .concat()
     }
 
     fn access_pages(&self) -> Vec<(&'static str, String)> {
@@ -172,9 +209,14 @@ impl Sample<'_> {
             action: self.say("/setup/kb_setup_1"),
             fields: [
                 Field::text("workspace_name", "Workspace", self.say("")).required().first(),
-                Field::text("name", "Your name", self.say("")).kind("text", "name").required().told(&self.errors()),
+                Field::text("name", "Your name", self.say(""))
+                    .kind("text", "name")
+                    .required()
+                    .told(&self.errors()),
                 Field::text("email", "E-mail", self.say("")).kind("email", "username").required(),
-                Field::password("password", "Password", "new-password").hint("At least 10 characters.").required(),
+                Field::password("password", "Password", "new-password")
+                    .hint("At least 10 characters.")
+                    .required(),
             ],
             errors: self.errors(),
         };
@@ -230,7 +272,10 @@ impl Sample<'_> {
             developer: DEVELOPER.to_owned(),
         };
         let general = GeneralPage {
-            frame: Frame { notice: self.full.then_some("The name was changed."), ..self.frame(Section::General) },
+            frame: Frame {
+                notice: self.full.then_some("The name was changed."),
+                ..self.frame(Section::General)
+            },
             name: Field::text("name", "Name", self.say("Evergreen Partners")).required(),
             name_now: self.say("Evergreen Partners"),
             id: CopyField::new("workspace-id", "Workspace id", "ws_06dhtsbh1nxwk8n6s4c3v9r7e0"),
@@ -309,7 +354,9 @@ impl Sample<'_> {
             token: self.say("t"),
             fields: [
                 Field::text("name", "Name", self.say("")).most(100).required().first().told(&self.errors()),
-                Field::lines("description", "Description", self.say("")).most(1_000).hint("What it is for, and where it is used."),
+                Field::lines("description", "Description", self.say(""))
+                    .most(1_000)
+                    .hint("What it is for, and where it is used."),
             ],
             environment: "live".to_owned(),
             groups: self.some(|| {
@@ -317,7 +364,11 @@ impl Sample<'_> {
                     ScopeGroup {
                         title: self.say("portfolios"),
                         scopes: vec![
-                            (self.say("portfolios:read"), self.say("See portfolios and their valuations"), true),
+                            (
+                                self.say("portfolios:read"),
+                                self.say("See portfolios and their valuations"),
+                                true,
+                            ),
                             ("portfolios:write".to_owned(), "Change portfolios".to_owned(), false),
                         ],
                     },
@@ -333,7 +384,9 @@ impl Sample<'_> {
                 ("never".to_owned(), "Never".to_owned(), false),
             ],
             expires_on: self.say(""),
-            networks: Field::lines("allowed_networks", "Allowed networks", self.say("")).mono().hint("One to a line, such as 198.51.100.0/24. Empty: from anywhere."),
+            networks: Field::lines("allowed_networks", "Allowed networks", self.say(""))
+                .mono()
+                .hint("One to a line, such as 198.51.100.0/24. Empty: from anywhere."),
             limits: (1..=2)
                 .map(|number| LimitRow {
                     number,
@@ -418,7 +471,11 @@ impl Sample<'_> {
             fields: [
                 Field::text("name", "Name", self.say("")).most(100).required().first().told(&self.errors()),
                 Field::lines("description", "Description", self.say("")).most(1_000),
-                Field::text("url", "URL", self.say("")).kind("url", "off").mono().required().hint("Where the payloads will be sent: https, and open to the internet."),
+                Field::text("url", "URL", self.say(""))
+                    .kind("url", "off")
+                    .mono()
+                    .required()
+                    .hint("Where the payloads will be sent: https, and open to the internet."),
             ],
             all_events: !self.full,
             groups: self.some(|| {
@@ -428,16 +485,25 @@ impl Sample<'_> {
                         all: false,
                         events: vec![
                             (self.say("portfolio.updated"), self.say("A portfolio was changed"), true),
-                            ("portfolio.rebalanced".to_owned(), "A portfolio was rebalanced".to_owned(), false),
+                            (
+                                "portfolio.rebalanced".to_owned(),
+                                "A portfolio was rebalanced".to_owned(),
+                                false,
+                            ),
                         ],
                     },
                     EventGroup {
                         name: "research_report".to_owned(),
                         all: true,
-                        events: vec![("research_report.published".to_owned(), "A report was published".to_owned(), false)],
+                        events: vec![(
+                            "research_report.published".to_owned(),
+                            "A report was published".to_owned(),
+                            false,
+                        )],
                     },
                 ]
             }),
+            others: self.some(|| vec![self.say("memo.written")]),
             content_types: vec![
                 ("application/json", "JSON", self.say("{\"id\":\"evt_1\"}"), true),
                 ("application/xml", "XML", self.say("<?xml version=\"1.0\"?>\n<event></event>"), false),
@@ -465,7 +531,11 @@ impl Sample<'_> {
             href: format!("{list}/whk_1"),
             list: list.clone(),
             secrets: revealed.then(|| {
-                let field = CopyField::new("secret-1", "Signing secret", self.say("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+                let field = CopyField::new(
+                    "secret-1",
+                    "Signing secret",
+                    self.say("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+                );
                 vec![(field, When::at(at(-9_000)), Some(When::at(at(60))))]
             }),
             may_reveal: self.full,
@@ -514,7 +584,11 @@ impl Sample<'_> {
             event_id: self.say("evt_06dhtsbh1nxwk8n6s4c3v9r7e0"),
             event_type: self.say("portfolio.updated"),
             webhook: (self.say("Warehouse"), "#".to_owned()),
-            status: if self.full { Badge::new(Tone::Good, "Succeeded") } else { Badge::new(Tone::Warn, "Pending") },
+            status: if self.full {
+                Badge::new(Tone::Good, "Succeeded")
+            } else {
+                Badge::new(Tone::Warn, "Pending")
+            },
             created: When::at(at(0)),
             completed: self.full.then(|| When::at(at(2))),
             next: (!self.full).then(|| When::near(at(2))),

@@ -48,6 +48,8 @@ pub struct Here {
     pub name: String,
     /// The part of the pages that is open.
     pub section: Section,
+    /// Whether the person may read the audit log.
+    pub may_audit: bool,
 }
 
 /// The parts of a workspace's pages.

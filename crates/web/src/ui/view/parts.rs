@@ -82,7 +82,11 @@ impl HtmlSafe for Errors {}
 
 impl Display for Icon {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>"#, drawing(self.0))
+        write!(
+            f,
+            r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>"#,
+            drawing(self.0)
+        )
     }
 }
 
@@ -91,7 +95,9 @@ fn drawing(name: &str) -> &'static str {
     match name {
         "bell" => "M4 17h16M6 17a6 6 0 0 1 12 0M12 11V8M10 8h4M3 20h18",
         "key" => "M8 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8M11 12 20 3M16 7l3 3",
-        "hook" => "M9 8a3.5 3.5 0 1 1 5 3.2l2.6 4.6M12.5 8 9.6 13M8 13.2A3.5 3.5 0 1 0 10.4 18H16M16.5 14.6a3.5 3.5 0 1 1-1.6 6",
+        "hook" => {
+            "M9 8a3.5 3.5 0 1 1 5 3.2l2.6 4.6M12.5 8 9.6 13M8 13.2A3.5 3.5 0 1 0 10.4 18H16M16.5 14.6a3.5 3.5 0 1 1-1.6 6"
+        }
         "edit" => "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
         "check" => "m5 12.5 4.5 4.5L19 7.5",
         "cross" => "M6 6l12 12M18 6 6 18",
@@ -132,7 +138,8 @@ impl Display for When {
 
 /// `2026-11-23T15:31:56.123Z` as `23 Nov 2026, 15:31 UTC`.
 fn readable(exact: &str) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = exact.get(5..7).and_then(|month| month.parse::<usize>().ok());
     let month = month.and_then(|month| MONTHS.get(month.wrapping_sub(1)));
     match (exact.get(0..4), month, exact.get(8..10), exact.get(11..16)) {
@@ -159,7 +166,10 @@ impl Display for Badge {
             Tone::Plain => ("plain", "○"),
         };
         let word = askama::filters::escape(&self.word, askama::filters::Html).map_err(|_| fmt::Error)?;
-        write!(f, r#"<span class="badge {class}"><span class="mark" aria-hidden="true">{mark}</span>{word}</span>"#)
+        write!(
+            f,
+            r#"<span class="badge {class}"><span class="mark" aria-hidden="true">{mark}</span>{word}</span>"#
+        )
     }
 }
 
@@ -255,15 +265,16 @@ impl Errors {
 
     /// What is wrong with `field`, or with something inside of it.
     pub fn about(&self, field: &str) -> Option<String> {
-        let inside = |name: &str| name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']));
-        let found: Vec<_> =
-            self.items.iter().filter(|item| inside(&item.field)).map(|item| sentence(&item.message)).collect();
+        let inside = |name: &str| {
+            name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+        };
+        let found: Vec<_> = self
+            .items
+            .iter()
+            .filter(|item| inside(&item.field))
+            .map(|item| sentence(&item.message))
+            .collect();
         (!found.is_empty()).then(|| found.join(" "))
-    }
-
-    /// Whether exactly `field` is wrong.
-    pub fn marks(&self, field: &str) -> bool {
-        self.items.iter().any(|item| item.field == field)
     }
 }
 
@@ -317,16 +328,21 @@ mod tests {
 
     #[test]
     fn an_error_inside_of_a_field_is_told_at_the_field() {
-        let errors = Errors::new(vec![wrong("headers[2].name", "may not be Host"), wrong("url", "is required")]);
+        let errors =
+            Errors::new(vec![wrong("headers[2].name", "may not be Host"), wrong("url", "is required")]);
         assert_eq!(errors.about("headers").as_deref(), Some("May not be Host."));
         assert_eq!(errors.about("head"), None);
         let summary = errors.to_string();
-        assert!(summary.contains(r##"href="#headers""##) && summary.contains(r##"href="#url""##), "{summary}");
+        assert!(
+            summary.contains(r##"href="#headers""##) && summary.contains(r##"href="#url""##),
+            "{summary}"
+        );
     }
 
     #[test]
     fn a_password_is_never_sent_back() {
-        let field = Field { value: "hunter2".to_owned(), ..Field::password("password", "Password", "new-password") };
+        let field =
+            Field { value: "hunter2".to_owned(), ..Field::password("password", "Password", "new-password") };
         assert!(!field.to_string().contains("hunter2"));
     }
 }

@@ -43,6 +43,8 @@ pub struct WebhookRow {
     pub last_delivery: Option<When>,
     /// Whether the person may switch, edit and delete it.
     pub may_manage: bool,
+    /// Where its switch leads back to: `list` or `page`.
+    pub switch_from: &'static str,
 }
 
 /// The form to create or edit a webhook.
@@ -67,6 +69,8 @@ pub struct WebhookFormPage {
     pub all_events: bool,
     /// The event types to choose from, by group.
     pub groups: Vec<EventGroup>,
+    /// What is wanted and not in the catalogue any more.
+    pub others: Vec<String>,
     /// The content types: word, label, an example, whether chosen.
     pub content_types: Vec<(&'static str, &'static str, String, bool)>,
     /// The headers, with empty rows after them.

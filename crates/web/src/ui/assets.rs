@@ -1,0 +1,102 @@
+//! Style, scripts and the site's icon: part of the binary, named by what is in them, kept by browsers for ever.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderValue, StatusCode, header};
+
+use super::view::frame::AssetLinks;
+
+struct Asset {
+    name: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+static ASSETS: [Asset; 7] = [
+    Asset {
+        name: "style.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../../assets/style.css"),
+    },
+    Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("../../assets/icon.svg") },
+    Asset { name: "copy.js", kind: SCRIPT, bytes: include_bytes!("../../assets/copy.js") },
+    Asset { name: "forms.js", kind: SCRIPT, bytes: include_bytes!("../../assets/forms.js") },
+    Asset { name: "leave.js", kind: SCRIPT, bytes: include_bytes!("../../assets/leave.js") },
+    Asset { name: "menu.js", kind: SCRIPT, bytes: include_bytes!("../../assets/menu.js") },
+    Asset { name: "times.js", kind: SCRIPT, bytes: include_bytes!("../../assets/times.js") },
+];
+
+/// The addresses, in the order of [`ASSETS`]. Made once, from what is in them.
+static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let path = |asset: &Asset| {
+        let (stem, extension) = asset.name.split_once('.').expect("every asset's name has an extension");
+        format!("/assets/{stem}-{:016x}.{extension}", fingerprint(asset.bytes))
+    };
+    ASSETS.iter().map(path).collect()
+});
+
+static SCRIPTS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| PATHS.iter().filter(|path| path.ends_with(".js")).map(String::as_str).collect());
+
+/// FNV-1a, 64 bits: it only has to change when an asset does.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Where the assets are, for the pages.
+pub(super) fn links() -> AssetLinks {
+    AssetLinks { style: &PATHS[0], icon: &PATHS[1], scripts: &SCRIPTS }
+}
+
+pub(super) fn router() -> Router {
+    Router::new().route("/assets/{name}", get(asset)).route("/favicon.ico", get(icon))
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
+    let index = PATHS.iter().position(|path| path.strip_prefix("/assets/") == Some(&name));
+    index.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |index| served(&ASSETS[index], FOR_EVER))
+}
+
+/// Browsers ask for it by themselves where a page is not ours.
+async fn icon() -> Response {
+    served(&ASSETS[1], "public, max-age=86400")
+}
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+fn served(asset: &'static Asset, cache: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (headers, asset.bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_asset_has_a_name_of_its_own_and_none_holds_markup_sinks() {
+        let links = links();
+        assert_eq!(links.scripts.len(), 5);
+        assert!(links.style.starts_with("/assets/style-") && links.style.ends_with(".css"));
+        for asset in ASSETS.iter().filter(|asset| asset.kind == SCRIPT) {
+            let text = std::str::from_utf8(asset.bytes).expect("scripts are text");
+            for sink in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+            {
+                assert!(!text.contains(sink), "{} uses {sink}, which Trusted Types refuse", asset.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! When a key expires, as a choice: so many days, a day of one's own, never.
+
+use std::time::Duration;
+
+use keybell_core::{FieldError, Timestamp};
+
+use crate::ui::fields::Fields;
+
+/// The choices: days, and words.
+const DAYS: [(u64, &str); 5] =
+    [(7, "In 7 days"), (30, "In 30 days"), (90, "In 90 days"), (180, "In 180 days"), (365, "In a year")];
+/// What is chosen at first: long enough to be no trouble, short enough that a forgotten key ends.
+pub(super) const DEFAULT: &str = "90";
+/// The choice to leave a key's expiry as it is.
+pub(super) const KEEP: &str = "keep";
+const DAY: Duration = Duration::from_hours(24);
+
+/// The choices of the form; `kept` says what a key that is edited has.
+pub(super) fn choices(chosen: &str, kept: Option<Option<Timestamp>>) -> Vec<(String, String, bool)> {
+    let keep = kept.map(|at| {
+        let words = at.map_or_else(|| "never".to_owned(), |at| at.to_string().chars().take(10).collect());
+        (KEEP.to_owned(), format!("As it is: {words}"))
+    });
+    let days = DAYS.iter().map(|(days, words)| (days.to_string(), (*words).to_owned()));
+    let rest = [("custom", "After a day of your own"), ("never", "Never")];
+    let rest = rest.into_iter().map(|(word, label)| (word.to_owned(), label.to_owned()));
+    let all = keep.into_iter().chain(days).chain(rest);
+    all.map(|(word, label)| (word.clone(), label, word == chosen)).collect()
+}
+
+/// What was chosen: `None` to keep it, `Some(None)` for never.
+pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Option<Option<Timestamp>>, FieldError> {
+    match form.one("expires") {
+        KEEP => Ok(None),
+        "never" => Ok(Some(None)),
+        "custom" => end_of(form.one("expires_on")).map(|at| Some(Some(at))),
+        days => {
+            let known = DAYS.iter().find(|(known, _)| known.to_string() == days);
+            let (days, _) = known.ok_or_else(|| wrong("must be one of the choices"))?;
+            Ok(Some(Some(now + DAY * u32::try_from(*days).unwrap_or(u32::MAX))))
+        }
+    }
+}
+
+/// The end of a day that is written as `2026-11-23`, in UTC.
+fn end_of(day: &str) -> Result<Timestamp, FieldError> {
+    let begins = Timestamp::parse(&format!("{day}T00:00:00Z"));
+    begins.map(|at| at + DAY).ok_or_else(|| wrong("choose the last day on which the key is good"))
+}
+
+fn wrong(message: &str) -> FieldError {
+    FieldError { field: "expires_at".to_owned(), code: "invalid", message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_day_is_good_to_its_end() {
+        assert_eq!(end_of("2026-11-23"), Ok(Timestamp::parse("2026-11-24T00:00:00Z").expect("a time")));
+        for bad in ["", "2026-02-30", "tomorrow", "2026-11-23T00:00:00Z"] {
+            assert!(end_of(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The list of API keys, with what it is searched and filtered by in its address.
+
+use axum::extract::State;
+use axum::response::Response;
+use keybell_app::keys::{KeyFilter, SEARCH_CHARS_MAX};
+use keybell_app::{App, Page};
+use keybell_core::Timestamp;
+use keybell_core::grant::{ManageKeys, ReadKeys};
+use keybell_core::key::{ApiKey, KeyStatus};
+
+use super::list_of;
+use crate::envelope::base_url;
+use crate::problem::Answer;
+use crate::ui::fields::Fields;
+use crate::ui::page;
+use crate::ui::signed::Inside;
+use crate::ui::view::frame::Section;
+use crate::ui::view::keys::{KeyRow, KeysPage};
+use crate::ui::view::parts::{Badge, Tone, When};
+
+/// How long before its end a key's expiry is a warning, in seconds: a week, to put another in its place.
+const EXPIRES_SOON_SECONDS: u64 = 7 * 86_400;
+
+pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
+    let search: Option<String> = query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect());
+    let status = KeyStatus::parse(query.one("status"));
+    let cursor = query.some("cursor");
+    let is_later_page = cursor.is_some();
+    let filter = KeyFilter { status, environment: None, search: search.clone() };
+    let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
+
+    let list = list_of(&here);
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    kept.extend_pairs(search.iter().map(|text| ("q", text.as_str())));
+    kept.extend_pairs(status.iter().map(|status| ("status", status.as_str())));
+    let kept = kept.finish();
+    let newest = format!("{list}?{kept}");
+    let older = listing.next_cursor.map(|cursor| {
+        let cursor: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
+        if kept.is_empty() { format!("{list}?{cursor}") } else { format!("{list}?{kept}&{cursor}") }
+    });
+    let now = app.now();
+    let base = base_url(&app);
+    Ok(page(&KeysPage {
+        frame: here.frame(Section::Keys),
+        is_filtered: search.is_some() || status.is_some(),
+        search: search.unwrap_or_default(),
+        statuses: statuses(status),
+        rows: listing.data.into_iter().map(|key| row(&app, &here, &list, key, now)).collect(),
+        may_create: here.grant::<ManageKeys>().is_ok(),
+        older,
+        is_later_page,
+        newest,
+        curl: format!("curl -i {base}/v1/forward-auth \\\n  -H \"Authorization: Bearer $SECRET_KEY\""),
+        list,
+    })?)
+}
+
+fn statuses(chosen: Option<KeyStatus>) -> Vec<(&'static str, &'static str, bool)> {
+    let labels =
+        [("active", "Active"), ("disabled", "Disabled"), ("expired", "Expired"), ("revoked", "Revoked")];
+    let word = chosen.map_or("", KeyStatus::as_str);
+    [("", "Any")].into_iter().chain(labels).map(|(known, label)| (known, label, known == word)).collect()
+}
+
+fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> KeyRow {
+    let status = key.status(now);
+    let id = key.public_identifier(app.brand()).to_string();
+    let may_manage = status != KeyStatus::Revoked && here.may::<ManageKeys>(&key.created_by.id);
+    let previous = key.previous_secret.filter(|previous| previous.expires_at > now);
+    KeyRow {
+        href: format!("{list}/{id}"),
+        id,
+        name: key.name,
+        description: key.description,
+        environment: key.environment.as_str(),
+        scopes: key.scopes,
+        created: When::near(key.created_at),
+        created_by: key.created_by.name,
+        last_used: key.last_used_at.map(When::near),
+        last_used_from: key.last_used_from,
+        expires: key.expires_at.map(When::at),
+        expiry_badge: key
+            .expires_at
+            .filter(|_| status == KeyStatus::Active)
+            .and_then(|at| expiry_badge(at, now)),
+        status: badge(status),
+        previous: previous.map(|previous| When::near(previous.expires_at)),
+        may_edit: may_manage,
+        may_revoke: may_manage,
+    }
+}
+
+fn expiry_badge(at: Timestamp, now: Timestamp) -> Option<Badge> {
+    (at.since(now).as_secs() < EXPIRES_SOON_SECONDS).then(|| Badge::new(Tone::Warn, "Soon"))
+}
+
+fn badge(status: KeyStatus) -> Badge {
+    match status {
+        KeyStatus::Active => Badge::new(Tone::Good, "Active"),
+        KeyStatus::Disabled => Badge::new(Tone::Warn, "Disabled"),
+        KeyStatus::Expired => Badge::new(Tone::Bad, "Expired"),
+        KeyStatus::Revoked => Badge::new(Tone::Plain, "Revoked"),
+    }
+}

@@ -1,0 +1,82 @@
+//! Rotating a key: a new secret, and how long the old one stays good.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use keybell_app::App;
+use keybell_app::keys::OVERLAP_DEFAULT;
+use keybell_core::Problem;
+use keybell_core::grant::ManageKeys;
+use keybell_core::key::ApiKey;
+
+use super::shown::shown_once;
+use super::{key_of, list_of};
+use crate::problem::Answer;
+use crate::ui::fields::{Form, errors_of};
+use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::frame::Section;
+use crate::ui::view::keys::{KeyAgainPage, RotatePage};
+use crate::ui::view::parts::{Errors, When};
+use crate::ui::{first_time, once, page, page_refused};
+
+/// The choices of an overlap: seconds, and words.
+const OVERLAPS: [(u64, &str); 4] =
+    [(0, "Now"), (3_600, "In an hour"), (86_400, "In 24 hours"), (604_800, "In 7 days")];
+
+pub(super) async fn ask(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+) -> Answer<Response> {
+    here.grant::<ManageKeys>()?;
+    let key = key_of(&app, &here, &id).await?;
+    Ok(page(&view(&app, &here, key, OVERLAP_DEFAULT.as_secs(), Errors::default()))?)
+}
+
+pub(super) async fn rotate(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+    form: Form,
+) -> Answer<Response> {
+    let grant = here.grant::<ManageKeys>()?;
+    let key = key_of(&app, &here, &id).await?;
+    let Some(overlap) =
+        form.one("overlap").parse().ok().filter(|seconds| OVERLAPS.iter().any(|(known, _)| known == seconds))
+    else {
+        let (errors, problem) = errors_of(Problem::field("overlap_seconds", "required", "choose one"))?;
+        return Ok(page_refused(&view(&app, &here, key, OVERLAP_DEFAULT.as_secs(), errors), &problem)?);
+    };
+    let Some(under_way) = first_time(&app, &here, &form).await? else {
+        return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: list_of(&here) })?);
+    };
+    let maker = app.clone();
+    let id = key.id;
+    let rotated =
+        once(&app, under_way, async move { maker.rotate_key(grant, id, Duration::from_secs(overlap)).await });
+    match rotated.await {
+        Ok(issued) => Ok(shown_once(&app, &here, "The new secret key", &issued)?),
+        Err(problem) => {
+            let (errors, problem) = errors_of(problem)?;
+            Ok(page_refused(&view(&app, &here, key, overlap, errors), &problem)?)
+        }
+    }
+}
+
+fn view(app: &App, here: &Inside, key: ApiKey, overlap: u64, errors: Errors) -> RotatePage {
+    let id = key.public_identifier(app.brand()).to_string();
+    let list = list_of(here);
+    let previous = key.previous_secret.filter(|previous| previous.expires_at > app.now());
+    RotatePage {
+        frame: here.frame(Section::Keys),
+        action: format!("{list}/{id}/rotate"),
+        list,
+        token: form_token(app),
+        name: key.name,
+        id,
+        overlaps: OVERLAPS.iter().map(|(seconds, words)| (*seconds, *words, *seconds == overlap)).collect(),
+        previous: previous.map(|previous| When::near(previous.expires_at)),
+        errors,
+    }
+}

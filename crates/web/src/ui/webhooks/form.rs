@@ -1,0 +1,124 @@
+//! Creating and editing a webhook: one form for both.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use keybell_app::App;
+use keybell_app::webhooks::Webhook;
+use keybell_core::grant::ManageWebhooks;
+use keybell_core::key::fields::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
+use keybell_core::{Code, Problem};
+
+use super::written::Written;
+use super::{list_of, picker, webhook_of};
+use crate::problem::Answer;
+use crate::ui::fields::{Form, errors_of};
+use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::frame::Section;
+use crate::ui::view::parts::{Errors, Field};
+use crate::ui::view::webhooks::WebhookFormPage;
+use crate::ui::{first_time, once, page, page_refused};
+
+pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response> {
+    here.grant::<ManageWebhooks>()?;
+    let written = Written::empty(form_token(&app));
+    Ok(page(&view(&app, &here, None, &written, Errors::default())?)?)
+}
+
+pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let written = Written::read(&form, None)?;
+    let list = list_of(&here);
+    let Some(under_way) = first_time(&app, &here, &form).await? else {
+        return Ok(Redirect::to(&format!("{list}?done=again")).into_response());
+    };
+    let (maker, new) = (app.clone(), written.new_webhook());
+    match once(&app, under_way, async move { maker.create_webhook(grant, new).await }).await {
+        Ok((webhook, _)) => {
+            Ok(Redirect::to(&format!("{list}/{}/signing-secret?done=webhook-created", webhook.id))
+                .into_response())
+        }
+        Err(problem) => refused(&app, &here, None, &written, problem),
+    }
+}
+
+pub(super) async fn edit(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+) -> Answer<Response> {
+    let webhook = manageable(&app, &here, &id).await?;
+    Ok(page(&view(&app, &here, Some(&webhook), &Written::of(&webhook), Errors::default())?)?)
+}
+
+pub(super) async fn save(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+    form: Form,
+) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let webhook = webhook_of(&app, &here, &id).await?;
+    let written = Written::read(&form, Some(&webhook))?;
+    match app.edit_webhook(grant, webhook.id, written.patch()).await {
+        Ok(_) => {
+            Ok(Redirect::to(&format!("{}/{}?done=webhook-saved", list_of(&here), webhook.id)).into_response())
+        }
+        Err(problem) => refused(&app, &here, Some(&webhook), &written, problem),
+    }
+}
+
+/// The webhook, where the person may change it.
+pub(super) async fn manageable(app: &App, here: &Inside, id: &str) -> Result<Webhook, Problem> {
+    let webhook = webhook_of(app, here, id).await?;
+    if here.may::<ManageWebhooks>(&webhook.created_by.id) { Ok(webhook) } else { Err(Code::Forbidden.into()) }
+}
+
+fn refused(
+    app: &App,
+    here: &Inside,
+    editing: Option<&Webhook>,
+    written: &Written,
+    problem: Problem,
+) -> Answer<Response> {
+    let (errors, problem) = errors_of(problem)?;
+    Ok(page_refused(&view(app, here, editing, written, errors)?, &problem)?)
+}
+
+fn view(
+    app: &App,
+    here: &Inside,
+    editing: Option<&Webhook>,
+    written: &Written,
+    errors: Errors,
+) -> Result<WebhookFormPage, Problem> {
+    let list = list_of(here);
+    let types = picker::event_types(app)?;
+    let (groups, others) = picker::groups(&types, &written.events);
+    let needs_https = app.settings().delivery.require_https;
+    let url_hint = if needs_https {
+        "The endpoint the payloads are sent to, with https."
+    } else {
+        "The endpoint the payloads are sent to."
+    };
+    let name = Field::text("name", "Name", &*written.name).most(NAME_CHARS_MAX).required().first();
+    let description =
+        Field::lines("description", "Description", &*written.description).most(DESCRIPTION_CHARS_MAX);
+    let url = Field::text("url", "URL", &*written.url).kind("url", "off").mono().required().hint(url_hint);
+    let own = editing.map(|webhook| format!("{list}/{}", webhook.id));
+    Ok(WebhookFormPage {
+        frame: here.frame(Section::Webhooks),
+        editing: editing.map(|webhook| webhook.name.clone()),
+        action: own.as_ref().map_or_else(|| format!("{list}/new"), |own| format!("{own}/edit")),
+        back: own.unwrap_or_else(|| list.clone()),
+        list,
+        token: written.token.clone(),
+        fields: [name, description, url].map(|field| field.told(&errors)),
+        all_events: written.events.iter().any(|event| event == "*"),
+        groups,
+        others,
+        content_types: picker::content_types(app, here.place.workspace, &types, written.content_type),
+        headers: written.rows(&errors),
+        enabled: written.enabled,
+        errors,
+    })
+}

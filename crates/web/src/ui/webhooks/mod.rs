@@ -1,0 +1,75 @@
+//! The pages of webhooks.
+
+mod delete;
+mod form;
+mod list;
+mod picker;
+mod secret;
+mod switch;
+mod written;
+
+use axum::Router;
+use axum::routing::{get, post};
+use keybell_app::App;
+use keybell_app::webhooks::{Webhook, WebhookStatus};
+use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
+use keybell_core::payload::ContentType;
+use keybell_core::{Code, Problem, WebhookId};
+
+use super::signed::Inside;
+use super::view::parts::{Badge, Tone, When};
+use super::view::webhooks::WebhookRow;
+
+pub(super) fn router() -> Router<App> {
+    const WEBHOOKS: &str = "/w/{workspace}/settings/advanced/developer/webhooks";
+    Router::new()
+        .route(WEBHOOKS, get(list::list))
+        .route(&format!("{WEBHOOKS}/new"), get(form::new).post(form::create))
+        .route(&format!("{WEBHOOKS}/{{webhook}}"), get(list::one))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/edit"), get(form::edit).post(form::save))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/switch"), post(switch::switch))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
+}
+
+/// Where the list is.
+fn list_of(here: &Inside) -> String {
+    format!("{}/webhooks", here.developer())
+}
+
+/// The webhook that a path names.
+async fn webhook_of(app: &App, here: &Inside, id: &str) -> Result<Webhook, Problem> {
+    let id = WebhookId::parse(id).ok_or(Code::NotFound)?;
+    app.webhook(here.grant::<ReadWebhooks>()?, id).await
+}
+
+/// A content type in a word.
+const fn label(content_type: ContentType) -> &'static str {
+    match content_type {
+        ContentType::Json => "JSON",
+        ContentType::Xml => "XML",
+        ContentType::Form => "Form",
+        ContentType::CloudEvents => "CloudEvents",
+    }
+}
+
+/// A webhook as a row of the list, and as the head of its own page.
+fn row(here: &Inside, webhook: &Webhook, switch_from: &'static str) -> WebhookRow {
+    let everything = webhook.events.iter().any(|event| event == "*");
+    WebhookRow {
+        href: format!("{}/{}", list_of(here), webhook.id),
+        name: webhook.name.clone(),
+        url: webhook.url.clone(),
+        events: if everything { vec!["All events".to_owned()] } else { webhook.events.clone() },
+        content_type: label(webhook.content_type),
+        status: match webhook.status {
+            WebhookStatus::Active => Badge::new(Tone::Good, "Active"),
+            WebhookStatus::Failing => Badge::new(Tone::Bad, "Failing"),
+            WebhookStatus::Disabled => Badge::new(Tone::Plain, "Disabled"),
+        },
+        enabled: webhook.enabled,
+        last_delivery: webhook.last_delivery_at.map(When::near),
+        may_manage: here.may::<ManageWebhooks>(&webhook.created_by.id),
+        switch_from,
+    }
+}

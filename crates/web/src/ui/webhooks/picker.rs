@@ -1,0 +1,76 @@
+//! The events to choose from in the form, and an example of what a webhook will be sent.
+
+use keybell_app::event_types::EventType;
+use keybell_app::page::PAGE_LIMIT_MAX;
+use keybell_app::{App, Page};
+use keybell_core::payload::{self, ContentType, Envelope};
+use keybell_core::{Problem, WorkspaceId};
+
+use super::label;
+use crate::envelope::base_url;
+use crate::ui::view::webhooks::EventGroup;
+
+/// What an example payload carries where no event type has an example.
+const EXAMPLE: (&str, &str) = ("example.happened", r#"{"name":"An example","amount":1.50}"#);
+
+/// Every event type of the catalogue that is in use.
+pub(super) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let listing = app.list_event_types(&Page::new(Some(PAGE_LIMIT_MAX), cursor)?)?;
+        all.extend(listing.data);
+        cursor = listing.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    all.sort_by(|one, other| (&one.group, &one.name).cmp(&(&other.group, &other.name)));
+    Ok(all)
+}
+
+/// The groups with what is ticked of them, and what is ticked and in none.
+pub(super) fn groups(types: &[EventType], ticked: &[String]) -> (Vec<EventGroup>, Vec<String>) {
+    let is_ticked = |name: &str| ticked.iter().any(|known| known == name);
+    let mut groups: Vec<EventGroup> = Vec::new();
+    for kind in types {
+        if groups.last().is_none_or(|group| group.name != kind.group) {
+            let all = is_ticked(&format!("{}.*", kind.group));
+            groups.push(EventGroup { name: kind.group.clone(), all, events: Vec::new() });
+        }
+        let event = (kind.name.clone(), kind.description.clone(), is_ticked(&kind.name));
+        groups.last_mut().expect("one was just pushed").events.push(event);
+    }
+    let known = |name: &str| {
+        name == "*"
+            || types.iter().any(|kind| kind.name == name)
+            || groups.iter().any(|group| name.strip_suffix(".*") == Some(&group.name))
+    };
+    let others = ticked.iter().filter(|name| !known(name)).cloned().collect();
+    (groups, others)
+}
+
+/// The content types with the same event in each.
+pub(super) fn content_types(
+    app: &App,
+    workspace: WorkspaceId,
+    types: &[EventType],
+    chosen: ContentType,
+) -> Vec<(&'static str, &'static str, String, bool)> {
+    let with_example =
+        types.iter().find_map(|kind| Some((kind.name.as_str(), kind.example.as_deref()?.get())));
+    let (event_type, data) = with_example.unwrap_or(EXAMPLE);
+    let source = format!("{}/v1/workspaces/{workspace}", base_url(app));
+    let envelope = Envelope {
+        id: "evt_06dhtsbh1nxwk8n6s4c3v9r7e0",
+        event_type,
+        occurred_at: app.now(),
+        workspace_id: workspace,
+        data: data.as_bytes(),
+        source: &source,
+    };
+    let of = |kind: ContentType| {
+        let body = payload::encode(kind, &envelope);
+        (kind.as_str(), label(kind), String::from_utf8_lossy(&body).into_owned(), kind == chosen)
+    };
+    ContentType::ALL.map(of).into()
+}
