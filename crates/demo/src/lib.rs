@@ -5,12 +5,15 @@
 //! change (`book` and `courier`). A `receiver`, as a customer would write one, gets what the webhooks deliver.
 //! `keybell demo` runs all of it.
 
-// pub mod api;
+pub mod api;
 pub mod book;
 pub mod catalogue;
 pub mod courier;
 pub mod keybell;
 pub mod market;
+pub mod onboarding;
 pub mod platform;
 pub mod receiver;
 pub mod world;
+
+pub use keybell_gate::RemoteVerifier;

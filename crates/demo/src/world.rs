@@ -23,6 +23,9 @@ pub fn book() -> Book {
     book
 }
 
+/// How many events [`make_history`] tells.
+pub const HISTORY_EVENTS: usize = 4;
+
 /// Some history, through the same door as everything after: reports published, one changed, a portfolio rebalanced.
 pub fn make_history(platform: &Platform) -> Result<(), Refused> {
     let report = |symbol: &str, title: &str, rating: Rating, summary: &str| NewReport {

@@ -48,6 +48,15 @@ impl Installation {
     ///
     /// The binary is `KEYBELL_BINARY` where that is set; otherwise cargo builds it first.
     pub fn prepare(profile: Profile, database: Option<&str>, settings: &str) -> Result<Installation, String> {
+        Installation::of_binary(binary(profile)?, database, settings)
+    }
+
+    /// The same with a binary that is there already: cargo tells the binary's own tests where it is.
+    pub fn of_binary(
+        binary: PathBuf,
+        database: Option<&str>,
+        settings: &str,
+    ) -> Result<Installation, String> {
         let folder =
             TempDir::with_prefix("keybell-").map_err(|error| format!("no throw-away folder: {error}"))?;
         let address = free_address().map_err(|error| format!("no free port: {error}"))?;
@@ -62,7 +71,7 @@ impl Installation {
         text.push_str(settings);
         std::fs::write(folder.path().join("keybell.toml"), text)
             .map_err(|error| format!("the configuration cannot be written: {error}"))?;
-        Ok(Installation { folder, binary: binary(profile)?, address, running: None })
+        Ok(Installation { folder, binary, address, running: None })
     }
 
     /// Where it listens.

@@ -6,37 +6,49 @@
 mod portfolios;
 mod reports;
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, patch, post};
 use http::request::Parts;
 use http::{StatusCode, header};
-use keybell_gate::{Gate, RemoteVerifier, VerifiedKey};
+use keybell_gate::{KeyAuthLayer, Needs, RemoteVerifier, Verified, require};
 use serde_json::json;
 
 use crate::book::Refused;
 use crate::platform::Platform;
 
-/// The API, guarded by what `verifier` says.
+/// The API, guarded by what `verifier` says. Serve it with connect info, which tells the gate where a request comes from.
 pub fn router(platform: Platform, verifier: &RemoteVerifier) -> Router {
-    let gate = |scope: &str| Gate::new(verifier.clone()).scope(scope);
     let reading = Router::new()
         .route("/v1/research-reports", get(reports::list))
         .route("/v1/research-reports/{id}", get(reports::one))
-        .layer(gate("reports:read"));
+        .layer(gate(verifier, "reports:read"));
     let writing = Router::new()
-        .route("/v1/research-reports", axum::routing::post(reports::publish))
-        .route("/v1/research-reports/{id}", axum::routing::patch(reports::update))
-        .layer(gate("reports:write"));
+        .route("/v1/research-reports", post(reports::publish))
+        .route("/v1/research-reports/{id}", patch(reports::update))
+        .layer(gate(verifier, "reports:write"));
     let watching = Router::new()
         .route("/v1/portfolios", get(portfolios::list))
         .route("/v1/portfolios/{id}", get(portfolios::one))
-        .layer(gate("portfolios:read"));
+        .layer(gate(verifier, "portfolios:read"));
     let managing = Router::new()
-        .route("/v1/portfolios/{id}", axum::routing::patch(portfolios::rebalance))
-        .layer(gate("portfolios:write"));
+        .route("/v1/portfolios/{id}", patch(portfolios::rebalance))
+        .layer(gate(verifier, "portfolios:write"));
     reading.merge(writing).merge(watching).merge(managing).with_state(platform)
+}
+
+/// A gate that lets keys through which have `scope`, from where they may be used.
+fn gate(verifier: &RemoteVerifier, scope: &str) -> KeyAuthLayer<RemoteVerifier> {
+    require(verifier.clone(), Needs::scope(scope)).source_by(source)
+}
+
+/// The client's address. Behind a proxy it would be `keybell_gate::client_address` that knows it.
+fn source(request: &Parts) -> Option<IpAddr> {
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip())
 }
 
 /// Who calls: the platform's own name for the workspace that the key belongs to.
@@ -48,8 +60,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let key = parts.extensions.get::<VerifiedKey>();
-        let workspace = key.and_then(|key| key.workspace_external_id.clone());
+        let verified = parts.extensions.get::<Verified>();
+        let workspace = verified.and_then(|verified| verified.workspace_external_id.clone());
         workspace.map(|workspace| Caller { workspace }).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }

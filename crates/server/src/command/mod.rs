@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod config;
+mod demo;
 mod doctor;
 mod migrate;
 mod operator_key;
@@ -29,6 +30,8 @@ pub(crate) struct CommandLine {
 enum Command {
     /// Serve the API and the pages, and deliver webhooks.
     Serve,
+    /// Run Keybell with a platform that uses it and a receiver of its webhooks, on data that is thrown away.
+    Demo(demo::Arguments),
     /// Bring the schema of the database up to date.
     Migrate,
     /// Make, list and revoke operator keys: the keys of the platform's own backend.
@@ -46,6 +49,7 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     let load = || Config::load(line.config.as_deref(), &environment);
     match line.command {
         Command::Serve => serve::run(&load()?, &environment),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Migrate => migrate::run(&load()?),
         Command::OperatorKey(arguments) => operator_key::run(arguments, &load()?, &environment),
         Command::Config(arguments) => config::run(&arguments, load),
