@@ -12,11 +12,11 @@ use crate::App;
 use crate::problems::of_store;
 
 /// How long an answer is kept.
-pub const ANSWER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const ANSWER_KEPT: Duration = Duration::from_hours(24);
 
 /// How long a request may be under way before its key is free again: longer than any request takes, short enough that a
 /// crash in the middle of one does not refuse its repetition for long.
-pub const UNDER_WAY_MAX: Duration = Duration::from_secs(120);
+pub const UNDER_WAY_MAX: Duration = Duration::from_mins(2);
 
 /// Seconds after which a repetition of a request under way may be sent again.
 const TRY_AGAIN_SECONDS: u64 = 1;

@@ -198,8 +198,8 @@ pub fn settings() -> Settings {
         },
         limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
         retention: RetentionSettings {
-            events: Duration::from_secs(30 * 86_400),
-            attempts: Duration::from_secs(30 * 86_400),
+            events: Duration::from_hours(30 * 24),
+            attempts: Duration::from_hours(30 * 24),
         },
         event_types_on_the_fly: false,
         listen: "127.0.0.1:0".parse().expect("it is an address"),

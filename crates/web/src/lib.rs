@@ -28,13 +28,13 @@ pub use request_id::RequestId;
 
 /// Everything that Keybell answers, but `/metrics`: see [`metrics_router`] and [`router_with_metrics`].
 pub fn router(app: App) -> Router {
-    enveloped(app.clone(), routes(app))
+    enveloped(&app.clone(), routes(app))
 }
 
 /// The same, with `/metrics` for operator keys, where it has no listener of its own.
 pub fn router_with_metrics(app: App, render: RenderMetrics) -> Router {
     let metrics = health::guarded_metrics_router(app.clone(), render);
-    enveloped(app.clone(), routes(app).merge(metrics))
+    enveloped(&app.clone(), routes(app).merge(metrics))
 }
 
 fn routes(app: App) -> Router {
@@ -47,9 +47,9 @@ fn routes(app: App) -> Router {
         .merge(ui::router(app))
 }
 
-fn enveloped(app: App, routes: Router) -> Router {
+fn enveloped(app: &App, routes: Router) -> Router {
     routes
         .fallback(async || Failed::from(Code::NotFound))
         .method_not_allowed_fallback(async || Failed::from(Code::MethodNotAllowed))
-        .layer(middleware::from_fn_with_state(envelope::Envelope::new(&app), envelope::around))
+        .layer(middleware::from_fn_with_state(envelope::Envelope::new(app), envelope::around))
 }

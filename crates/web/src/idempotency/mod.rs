@@ -49,19 +49,20 @@ async fn repeatable(app: App, request: Request, next: Next) -> Result<Response, 
     let bytes = body::read(&parts.headers, body, body::limit_of(&parts)).await?;
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let fingerprint = Fingerprint::of(parts.method.as_str(), path, &bytes);
-    match app.begin_repeatable(owner, key, fingerprint).await? {
-        Repeatable::Answered { status, body } => Ok(replayed(status, body)),
-        Repeatable::First(under_way) => {
-            let id = RequestId::of_parts(&parts);
-            let request = Request::from_parts(parts, Body::from(bytes));
-            let task = tokio::spawn(async move {
+    let id = RequestId::of_parts(&parts);
+    let request = Request::from_parts(parts, Body::from(bytes));
+    // From taking the key to keeping the answer it is one task: it ends though nobody waits for it any more.
+    let task = tokio::spawn(async move {
+        match app.begin_repeatable(owner, key, fingerprint).await? {
+            Repeatable::Answered { status, body } => Ok(replayed(status, body)),
+            Repeatable::First(under_way) => {
                 let ran = AssertUnwindSafe(next.run(request)).catch_unwind().await;
                 let response = ran.unwrap_or_else(|panic| Failed(panicked(&*panic)).into_response());
                 settled(&app, under_way, response, &id).await
-            });
-            task.await.map_err(Problem::internal)?
+            }
         }
-    }
+    });
+    task.await.map_err(Problem::internal)?
 }
 
 /// The key, where it is one: visible ASCII, once.

@@ -2,13 +2,13 @@
 
 mod api_keys;
 mod audit_log;
-mod workspaces;
 mod event_types;
-mod scopes;
-mod webhooks;
 mod forward_auth;
+mod scopes;
 pub mod shapes;
 mod verify;
+mod webhooks;
+mod workspaces;
 
 use axum::middleware;
 use http::{HeaderValue, header};

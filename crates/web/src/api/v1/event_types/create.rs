@@ -19,7 +19,11 @@ use crate::problem::Answer;
 #[schema(as = NewEventType)]
 pub(super) struct Body {
     /// Words of letters, digits, `_` and `-`, with dots between them.
-    #[schema(max_length = 256, pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", example = "research_report.published")]
+    #[schema(
+        max_length = 256,
+        pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        example = "research_report.published"
+    )]
     name: String,
     /// By default what stands before the name's first dot.
     group: Option<String>,

@@ -35,6 +35,7 @@ pub(super) async fn edit(
     State(app): State<App>,
     JsonBody(body): JsonBody<Body>,
 ) -> Answer<Json<Workspace>> {
-    let patch = WorkspacePatch { name: body.name.required("name")?, external_id: body.external_id.removable() };
+    let patch =
+        WorkspacePatch { name: body.name.required("name")?, external_id: body.external_id.removable() };
     Ok(Json(app.edit_workspace(grant, patch).await?.into()))
 }

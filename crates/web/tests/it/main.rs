@@ -1,0 +1,8 @@
+//! The tests of the HTTP API and the pages, over a whole installation in this process.
+
+mod answers;
+mod connection;
+mod guards;
+mod idempotency;
+mod openapi;
+mod v1;
