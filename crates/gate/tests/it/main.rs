@@ -1,0 +1,5 @@
+//! The tests of the gate, before a small platform and with a whole Keybell behind.
+
+mod gate;
+mod platform;
+mod unreachable;
