@@ -24,6 +24,9 @@ pub struct OpenOptions {
     /// Most operations that wait for a writer, and most queries that wait for a reader. One more is
     /// [`StoreError::Busy`](crate::StoreError::Busy).
     pub queue_max: usize,
+    /// Most bytes that a file of SQLite may grow to; a write past it is refused as on a full disk. `None`: as the disk
+    /// allows.
+    pub sqlite_bytes_max: Option<u64>,
 }
 
 impl OpenOptions {
@@ -41,6 +44,7 @@ impl OpenOptions {
             postgres_writers: Self::POSTGRES_WRITERS,
             postgres_readers: Self::POSTGRES_READERS,
             queue_max: QUEUE_MAX,
+            sqlite_bytes_max: None,
         }
     }
 }

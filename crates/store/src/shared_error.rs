@@ -10,13 +10,21 @@ use crate::error::StoreError;
 #[derive(Clone)]
 pub(crate) struct Shared {
     what: &'static str,
-    source: Arc<dyn Error + Send + Sync>,
+    source: Cause,
 }
+
+/// An engine's error, held by several.
+pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
 
 impl Shared {
     /// `what` was tried, and failed because of `source`.
     pub(crate) fn new(what: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
         Shared { what, source: Arc::new(source) }
+    }
+
+    /// `what` was tried, and failed because of what somebody else failed of.
+    pub(crate) fn with(what: &'static str, source: Cause) -> Self {
+        Shared { what, source }
     }
 
     /// `what` was tried, and failed because of `source`, whatever it is.
@@ -31,12 +39,17 @@ impl Shared {
 
     /// The error for one of them.
     pub(crate) fn unavailable(&self) -> StoreError {
-        StoreError::Unavailable { what: self.what, source: Some(Box::new(Source(Arc::clone(&self.source)))) }
+        StoreError::Unavailable { what: self.what, source: Some(boxed(&self.source)) }
     }
 }
 
+/// The cause as the source of one error.
+pub(crate) fn boxed(cause: &Cause) -> Box<dyn Error + Send + Sync> {
+    Box::new(Source(Arc::clone(cause)))
+}
+
 #[derive(Debug)]
-struct Source(Arc<dyn Error + Send + Sync>);
+struct Source(Cause);
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

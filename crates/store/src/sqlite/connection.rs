@@ -56,6 +56,12 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Box<dyn Er
     Ok(connection)
 }
 
+/// Keeps the file from growing past `bytes`.
+pub(super) fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let pages = i64::try_from(bytes / u64::from(PAGE_BYTES)).unwrap_or(i64::MAX).max(1);
+    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+}
+
 /// An empty database in memory.
 pub(super) fn open_in_memory() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;

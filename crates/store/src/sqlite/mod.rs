@@ -47,6 +47,10 @@ pub(crate) fn start(
     let mut writer = open(Access::Write)?;
     bring_up_to_date(&mut writer, database, options)?;
 
+    if let Some(bytes) = options.sqlite_bytes_max {
+        connection::limit(&writer, bytes).map_err(OpenError::unusable(database, "its size cannot be limited"))?;
+    }
+
     let threads = Threads::new();
     let no_thread = "a thread cannot be started";
     let checkpoints = Arc::new(Checkpoints::default());

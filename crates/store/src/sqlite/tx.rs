@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 
 use crate::error::StoreError;
+use crate::shared_error::{Cause, boxed};
 use crate::sql::{Bulk, Sql, Verb};
 use crate::stats::{Counters, count};
 use crate::tx::{Arg, Read, Row, Tx};
@@ -66,23 +67,31 @@ pub(crate) fn numbered(text: &str) -> String {
 pub(super) struct SqliteTx<'t, 'c> {
     statements: &'t mut Statements<'c>,
     operation: &'static str,
-    failed: bool,
+    failure: Option<Cause>,
 }
 
 impl<'t, 'c> SqliteTx<'t, 'c> {
     /// For the operation of that name.
     pub(super) fn new(statements: &'t mut Statements<'c>, operation: &'static str) -> Self {
-        SqliteTx { statements, operation, failed: false }
+        SqliteTx { statements, operation, failure: None }
     }
 
-    /// Whether a statement failed. PostgreSQL would not let such a transaction go on, so neither does SQLite.
-    pub(super) fn failed(&self) -> bool {
-        self.failed
+    /// Why a statement failed, if one did. PostgreSQL would not let such a transaction go on, so neither does SQLite.
+    pub(super) fn into_failure(self) -> Option<Cause> {
+        self.failure
     }
 
     fn fail(&mut self, statement: &'static str, error: rusqlite::Error) -> StoreError {
-        self.failed = true;
-        store_error(self.operation, statement, error)
+        tracing::debug!(operation = self.operation, statement, %error, "a statement failed");
+        let of_the_world = is_of_the_world(&error);
+        let cause: Cause = Arc::new(error);
+        let source = boxed(&cause);
+        self.failure.get_or_insert(cause);
+        if of_the_world {
+            StoreError::Unavailable { what: statement, source: Some(source) }
+        } else {
+            StoreError::Failed { operation: self.operation, source }
+        }
     }
 
     /// Prepares, binds and hands over to `run`; keeps count.
@@ -251,15 +260,6 @@ impl Row for SqliteRow<'_> {
             _ => Err(StoreError::Corrupt { what: "bytes" }),
         }
     }
-}
-
-/// What an engine's error means for the operation.
-fn store_error(operation: &'static str, statement: &'static str, error: rusqlite::Error) -> StoreError {
-    if is_of_the_world(&error) {
-        return StoreError::Unavailable { what: statement, source: Some(Box::new(error)) };
-    }
-    tracing::debug!(operation, statement, %error, "a statement failed");
-    StoreError::Failed { operation, source: Box::new(error) }
 }
 
 /// Whether the disk, the memory or another process is at fault, rather than the statement.

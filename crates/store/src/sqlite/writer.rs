@@ -15,7 +15,7 @@ use super::tx::{SqliteTx, Statements};
 use crate::error::StoreError;
 use crate::job::Job;
 use crate::queue::Queue;
-use crate::shared_error::Shared;
+use crate::shared_error::{Cause, Shared};
 use crate::sql::Sql;
 use crate::stats::{Counters, count};
 
@@ -80,12 +80,11 @@ fn together(statements: &mut Statements<'_>, jobs: &mut [Box<dyn Job>]) -> Resul
     for job in jobs {
         match in_savepoint(statements, job.as_mut()) {
             Ok(good) => committed += usize::from(good),
-            Err(error) => {
-                // On a full disk SQLite takes back the whole transaction by itself.
+            Err(cause) => {
                 if !connection.is_autocommit() {
                     roll_back(statements);
                 }
-                return Err(Shared::new("run an operation in a transaction with others", error));
+                return Err(Shared::with("run an operation in a transaction with others", cause));
             }
         }
     }
@@ -99,19 +98,29 @@ fn together(statements: &mut Statements<'_>, jobs: &mut [Box<dyn Job>]) -> Resul
 }
 
 /// Runs one job; whether it is in the transaction. An error means that the transaction is lost for all.
-fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> rusqlite::Result<bool> {
-    statements.control(&SAVE)?;
+fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<bool, Cause> {
+    control(statements, &SAVE)?;
     let mut tx = SqliteTx::new(statements, job.name());
     let mut good = job.attempt(&mut tx);
-    if good && tx.failed() {
-        job.refuse(went_on(job.name()));
-        good = false;
+    if let Some(cause) = tx.into_failure() {
+        // On a full disk SQLite takes back the whole transaction by itself, and with it those who went before.
+        if statements.connection().is_autocommit() {
+            return Err(cause);
+        }
+        if good {
+            job.refuse(went_on(job.name()));
+            good = false;
+        }
     }
     if !good {
-        statements.control(&UNDO)?;
+        control(statements, &UNDO)?;
     }
-    statements.control(&RELEASE)?;
+    control(statements, &RELEASE)?;
     Ok(good)
+}
+
+fn control(statements: &mut Statements<'_>, sql: &'static Sql) -> Result<(), Cause> {
+    statements.control(sql).map_err(|error| -> Cause { Arc::new(error) })
 }
 
 fn roll_back(statements: &mut Statements<'_>) {

@@ -78,8 +78,11 @@ statements! {
     SET = "INSERT INTO installation (name, value) VALUES ($1, $2) \
            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     NAMES = "SELECT name FROM installation ORDER BY name";
-    VALUE = "SELECT value FROM installation WHERE name = $1";
 }
+
+/// The value of a name.
+pub(crate) static VALUE_OF: Sql =
+    Sql { name: "test::VALUE_OF", text: "SELECT value FROM installation WHERE name = $1" };
 
 /// Writes a name that must be new.
 #[derive(Debug)]
@@ -119,7 +122,7 @@ impl Op for Increment {
             let bytes = row.bytes(0)?.try_into().map_err(|_| StoreError::Corrupt { what: "counter" })?;
             Ok(i64::from_be_bytes(bytes))
         };
-        let before = tx.as_read().first(&VALUE, &[self.0.into()], read)?.unwrap_or(0);
+        let before = tx.as_read().first(&VALUE_OF, &[self.0.into()], read)?.unwrap_or(0);
         tx.exec(&SET, &[self.0.into(), Arg::Bytes(&(before + 1).to_be_bytes())])?;
         Ok(before + 1)
     }

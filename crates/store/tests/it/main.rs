@@ -2,7 +2,6 @@
 
 mod engine;
 mod lanes;
-mod parity;
 mod postgres_failures;
 mod schema;
 mod sqlite_failures;
