@@ -37,36 +37,36 @@ fn same_host(origin: &str, headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn judged(method: Method, headers: &[(&'static str, &str)]) -> bool {
+    fn judged(method: &Method, headers: &[(&'static str, &str)]) -> bool {
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
             .collect::<Vec<(http::HeaderName, http::HeaderValue)>>()
             .into_iter()
             .collect();
-        check(&method, &headers, &Url::parse("https://keys.example/").expect("a URL")).is_ok()
+        check(method, &headers, &Url::parse("https://keys.example/").expect("a URL")).is_ok()
     }
 
     #[test]
     fn another_site_may_read_nothing_into_being() {
-        assert!(judged(Method::GET, &[("sec-fetch-site", "cross-site")]), "following a link here is fine");
-        assert!(!judged(Method::POST, &[("sec-fetch-site", "cross-site")]));
+        assert!(judged(&Method::GET, &[("sec-fetch-site", "cross-site")]), "following a link here is fine");
+        assert!(!judged(&Method::POST, &[("sec-fetch-site", "cross-site")]));
         assert!(
-            !judged(Method::POST, &[("sec-fetch-site", "same-site")]),
+            !judged(&Method::POST, &[("sec-fetch-site", "same-site")]),
             "a neighbour under the same domain"
         );
-        assert!(!judged(Method::DELETE, &[("origin", "https://evil.example")]));
-        assert!(!judged(Method::POST, &[("origin", "null"), ("host", "keys.example")]));
+        assert!(!judged(&Method::DELETE, &[("origin", "https://evil.example")]));
+        assert!(!judged(&Method::POST, &[("origin", "null"), ("host", "keys.example")]));
     }
 
     #[test]
     fn our_own_pages_may() {
         assert!(judged(
-            Method::POST,
+            &Method::POST,
             &[("sec-fetch-site", "same-origin"), ("origin", "https://behind.proxy")]
         ));
-        assert!(judged(Method::POST, &[("origin", "https://keys.example")]));
-        assert!(judged(Method::POST, &[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")]));
-        assert!(judged(Method::POST, &[]));
+        assert!(judged(&Method::POST, &[("origin", "https://keys.example")]));
+        assert!(judged(&Method::POST, &[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")]));
+        assert!(judged(&Method::POST, &[]));
     }
 }

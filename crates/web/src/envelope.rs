@@ -11,6 +11,7 @@ use http::{HeaderValue, header};
 use keybell_app::App;
 use keybell_core::Problem;
 
+use crate::answer_counts::AnswerCounts;
 use crate::problem::{self, Failed};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 
@@ -19,11 +20,16 @@ use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 pub(crate) struct Envelope {
     ids: Arc<RequestIds>,
     base: Arc<str>,
+    answers: Arc<AnswerCounts>,
 }
 
 impl Envelope {
     pub(crate) fn new(app: &App) -> Self {
-        Envelope { ids: Arc::new(RequestIds::new(app.randomness())), base: base_url(app).into() }
+        Envelope {
+            ids: Arc::new(RequestIds::new(app.randomness())),
+            base: base_url(app).into(),
+            answers: Arc::default(),
+        }
     }
 }
 
@@ -41,6 +47,7 @@ pub(crate) async fn around(State(envelope): State<Envelope>, mut request: Reques
     if let Some(problem) = problem::take(&mut response, &id) {
         problem::write(&mut response, &problem, &envelope.base, &id);
     }
+    envelope.answers.count(response.status());
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));

@@ -4,6 +4,7 @@
 //! turns a request into a call of a use case, and what came of it into an answer. Every answer bears a request id, every
 //! refusal is a problem of the catalogue, and no panic ends a connection without an answer.
 
+mod answer_counts;
 pub mod api;
 pub mod body;
 pub mod csrf;

@@ -19,11 +19,12 @@ impl Source {
     /// The source of the request that `parts` belong to.
     pub fn of_parts(parts: &Parts, app: &App) -> Source {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let forwarded = parts.headers.get_all("x-forwarded-for");
-        Source(peer.map(|ConnectInfo(peer)| {
-            let values: Vec<&[u8]> = forwarded.iter().map(http::HeaderValue::as_bytes).collect();
-            client_address(peer.ip(), values.into_iter(), &app.settings().trusted_proxies)
-        }))
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().map(http::HeaderValue::as_bytes);
+        Source(
+            peer.map(|ConnectInfo(peer)| {
+                client_address(peer.ip(), forwarded, &app.settings().trusted_proxies)
+            }),
+        )
     }
 }
 
