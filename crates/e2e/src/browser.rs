@@ -1,6 +1,6 @@
 //! A browser with a profile of its own, pointed at one server.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ pub struct Browser {
     _profile: TempDir,
     base: String,
     scripts: Cell<bool>,
+    /// What was wrong with the pages that were checked, a line for each.
+    pub(crate) wrong: RefCell<Vec<String>>,
 }
 
 impl Browser {
@@ -57,7 +59,14 @@ impl Browser {
         driver.set_script_timeout(PATIENCE).await.expect("a time-out can be set");
         let base = base.to_owned();
         let scripts = Cell::new(look.scripts);
-        let browser = Browser { driver, _chromedriver: chromedriver, _profile: profile, base, scripts };
+        let browser = Browser {
+            driver,
+            _chromedriver: chromedriver,
+            _profile: profile,
+            base,
+            scripts,
+            wrong: RefCell::default(),
+        };
         browser.look(look).await;
         browser
     }
@@ -151,9 +160,22 @@ impl Browser {
         }
     }
 
-    /// Ends the browser in order. Dropping it does so as well, but less politely.
+    /// Ends the browser, and fails the test where a page that was checked had something wrong with it.
     pub async fn close(self) {
-        self.driver.quit().await.expect("a browser can be closed");
+        self.driver.clone().quit().await.expect("a browser can be closed");
+        let wrong = self.wrong.take();
+        assert!(wrong.is_empty(), "{} things are wrong with the pages:\n{}", wrong.len(), wrong.join("\n"));
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Where a test panicked, the client would wait for an answer on the very thread that has to fetch it. The browser ends
+        // with its driver's process group; where it was closed, there is nothing left to give up.
+        let _ = self.driver.clone().leak();
+        for what in self.wrong.take() {
+            eprintln!("besides, at {what}");
+        }
     }
 }
 

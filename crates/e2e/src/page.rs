@@ -118,16 +118,17 @@ impl Browser {
     }
 
     /// Looks at the present page as every page is looked at: axe-core finds nothing, nothing stands on the console, and
-    /// nothing is wider than the window.
+    /// nothing is wider than the window. What is wrong is kept for [`Browser::close`], so that one run tells of all pages.
     pub async fn check(&self) {
-        let path = self.path().await;
-        let found = self.accessibility().await;
-        assert!(found.is_empty(), "{path} is not accessible to all:\n{}", found.join("\n"));
-        let said = self.console().await;
-        assert!(said.is_empty(), "{path} wrote on the console:\n{}", said.join("\n"));
+        let mut wrong = self.accessibility().await;
+        wrong.extend(self.console().await);
         let script = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         let widths = self.evaluate(script).await;
-        assert!(widths[0].as_u64() <= widths[1].as_u64(), "{path} is wider than its window: {widths}");
+        if widths[0].as_u64() > widths[1].as_u64() {
+            wrong.push(format!("the page is wider than its window: {widths}"));
+        }
+        let path = self.path().await;
+        self.wrong.borrow_mut().extend(wrong.into_iter().map(|what| format!("{path}\n    {what}")));
     }
 }
 
