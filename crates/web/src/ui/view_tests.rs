@@ -1,1 +1,145 @@
+//! What holds for every page, whatever stands in it: empty, full, and full of hostile words.
 
+use std::collections::HashSet;
+
+use scraper::{ElementRef, Html, Selector};
+
+use super::assets;
+use super::samples::Sample;
+
+/// Breaks out of text, of attributes, of comments and of lines, and has no place to break a line.
+const HOSTILE: &str = "</textarea><script>alert('x')</script>&\"'`<!--\u{202e}averyverylongwordthatneverends";
+
+fn pages() -> Vec<(String, Html, String)> {
+    let mut all = Vec::new();
+    for (kind, word, full) in [("full", "", true), ("empty", "", false), ("hostile", HOSTILE, true)] {
+        for (name, html) in (Sample { word, full, assets: assets::links() }).pages() {
+            all.push((format!("{kind} {name}"), Html::parse_document(&html), html));
+        }
+    }
+    all
+}
+
+fn all<'a>(page: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
+    page.select(&Selector::parse(selector).expect("a selector of this file")).collect()
+}
+
+fn text(element: &ElementRef<'_>) -> String {
+    element.text().collect::<String>().trim().to_owned()
+}
+
+#[test]
+fn hostile_words_stay_words() {
+    for (name, page, html) in pages().iter().filter(|(name, ..)| name.starts_with("hostile")) {
+        assert!(!html.contains("<script>alert"), "{name}");
+        assert_eq!(all(page, "script:not([src])").len(), 0, "{name}");
+        for element in all(page, "*") {
+            let odd = element
+                .value()
+                .attrs()
+                .find(|(attribute, _)| attribute.starts_with("on") || *attribute == "style");
+            assert_eq!(odd, None, "{name}: what the content policy refuses");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_one_title_one_heading_a_language_and_one_main_part() {
+    for (name, page, _) in pages() {
+        for (selector, many) in
+            [("title", 1), ("h1", 1), ("main#main", 1), ("html[lang]", 1), ("[role=status]#said", 1)]
+        {
+            assert_eq!(all(&page, selector).len(), many, "{name}: {selector}");
+        }
+        assert!(!text(&all(&page, "title")[0]).starts_with('·'), "{name}: an empty title");
+    }
+}
+
+#[test]
+fn ids_are_unique_and_everything_that_names_one_finds_it() {
+    for (name, page, _) in pages() {
+        let mut ids = HashSet::new();
+        for element in all(&page, "[id]") {
+            let id = element.value().id().expect("it was selected by it");
+            assert!(ids.insert(id), "{name}: two elements are {id}");
+        }
+        for attribute in ["for", "aria-describedby", "aria-labelledby", "data-copy", "data-download"] {
+            for element in all(&page, &format!("[{attribute}]")) {
+                for id in element.attr(attribute).unwrap_or_default().split_whitespace() {
+                    assert!(ids.contains(id), "{name}: {attribute} names {id}, which is not there");
+                }
+            }
+        }
+        for link in all(&page, "a[href^='#']") {
+            let id = link.attr("href").unwrap_or_default().trim_start_matches('#');
+            // Of the errors, only those whose field is on this page lead anywhere; the sample names fields of every form.
+            let of_errors = link
+                .ancestors()
+                .filter_map(ElementRef::wrap)
+                .any(|around| around.value().id() == Some("errors"));
+            assert!(
+                of_errors || id.is_empty() || ids.contains(id),
+                "{name}: a link to {id}, which is not there"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_control_has_a_name() {
+    for (name, page, _) in pages() {
+        for input in all(&page, "input:not([type=hidden]), select, textarea") {
+            let labelled = input.attr("aria-label").is_some()
+                || input
+                    .ancestors()
+                    .filter_map(ElementRef::wrap)
+                    .any(|around| around.value().name() == "label")
+                || input.value().id().is_some_and(|id| {
+                    all(&page, "label[for]").iter().any(|label| label.attr("for") == Some(id))
+                });
+            assert!(labelled, "{name}: {} has no label", input.html());
+        }
+        for control in all(&page, "button, a[href], summary") {
+            let named = control.attr("aria-label").is_some() || !text(&control).is_empty();
+            assert!(named, "{name}: {} has no name", control.html());
+        }
+    }
+}
+
+#[test]
+fn every_table_says_what_it_is_and_each_cell_what_it_belongs_to() {
+    for (name, page, _) in pages() {
+        for table in all(&page, "table") {
+            let count =
+                |selector| table.select(&Selector::parse(selector).expect("a selector of this file")).count();
+            assert_eq!(count("caption"), 1, "{name}");
+            assert!(count("thead th[scope=col]") > 1 && count("tbody th[scope=row]") > 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn forms_that_change_something_post_to_us() {
+    for (name, page, _) in pages() {
+        for form in all(&page, "form") {
+            let action = form.attr("action").unwrap_or_default();
+            assert!(!action.contains("//"), "{name}: a form that leads away");
+            let danger = form.select(&Selector::parse("button.danger").expect("a selector")).count();
+            assert!(danger == 0 || form.attr("method") == Some("post"), "{name}");
+        }
+        for link in all(&page, "a[href^='javascript'], a[target]") {
+            panic!("{name}: {}", link.html());
+        }
+    }
+}
+
+#[test]
+fn an_empty_list_says_what_to_do() {
+    let empty: Vec<_> = pages().into_iter().filter(|(name, ..)| name.starts_with("empty")).collect();
+    for (list, action) in [("keys", "Create API Key"), ("webhooks", "Create Webhook")] {
+        let (_, page, _) = empty.iter().find(|(name, ..)| name == &format!("empty {list}")).expect("a page");
+        let shown = all(page, ".empty").iter().map(text).collect::<String>();
+        assert!(shown.contains(action), "{list}: {shown}");
+        assert_eq!(all(page, "table").len(), 0, "{list}");
+    }
+}

@@ -5,4 +5,5 @@ mod connection;
 mod guards;
 mod idempotency;
 mod openapi;
+mod ui;
 mod v1;

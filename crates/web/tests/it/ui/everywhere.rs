@@ -1,0 +1,138 @@
+//! What holds for every page: its headers, who may see it, and that nothing of another workspace is in it.
+
+use std::time::Duration;
+
+use keybell_core::Role;
+use keybell_testkit::app::TestApp;
+use serde_json::json;
+
+use super::browser::Browser;
+
+/// Every page of a workspace, by what follows its id.
+const PAGES: [&str; 8] = [
+    "",
+    "/settings",
+    "/settings/advanced/developer",
+    "/settings/advanced/developer/api-keys",
+    "/settings/advanced/developer/api-keys/new",
+    "/settings/advanced/developer/webhooks",
+    "/settings/advanced/developer/webhooks/new",
+    "/settings/advanced/audit-log",
+];
+
+#[tokio::test]
+async fn every_page_bears_its_headers_and_says_who_is_signed_in() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Evergreen").await;
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(&app, &token);
+    let inside = PAGES.map(|page| format!("/w/{workspace}{page}"));
+    let outside = ["/account/sessions", "/sign-in", "/setup/kb_setup_x", "/sign-in/x"].map(str::to_owned);
+    for path in inside.iter().chain(&outside) {
+        let page = browser.open(path).await;
+        assert_eq!(page.status, if path.ends_with('x') { 404 } else { 200 }, "{path}: {}", page.text());
+        let header = |name| page.answer.header(name).to_owned();
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("cache-control"), "no-store", "{path}");
+        assert_eq!(header("content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(!header("x-request-id").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_the_names_that_pages_use() {
+    let app = TestApp::start().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.open("/sign-in").await.is(200);
+    let found = page.all("link[href], script[src]");
+    assert_eq!(found.len(), 7);
+    for asset in found {
+        let path = asset.attr("href").or(asset.attr("src")).expect("it was selected by it");
+        let answer = app.stranger().get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    assert_eq!(app.stranger().get("/assets/style-0.css").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_stranger_is_sent_to_sign_in_and_a_member_of_another_workspace_finds_nothing() {
+    let app = TestApp::start().await;
+    let (ours, theirs) = (app.workspace("Evergreen").await, app.workspace("Northwind").await);
+    let token = app.member(&theirs, Role::Owner).await;
+    for page in PAGES {
+        let path = format!("/w/{ours}{page}");
+        assert!(Browser::new(&app).open(&path).await.is(200).path.starts_with("/sign-in?next="), "{path}");
+        let page = Browser::signed_in(&app, &token).open(&path).await.is(404);
+        assert!(!page.answer.text().contains("Evergreen"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_sees_lists_and_no_button_that_would_be_refused() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Evergreen").await;
+    let developer = format!("/w/{workspace}/settings/advanced/developer");
+    app.api_key(&workspace, &[]).await;
+    let webhook = json!({ "name": "Hook", "url": "http://127.0.0.1:9/", "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
+    let guest = app.member(&workspace, Role::Guest).await;
+    let mut guest = Browser::signed_in(&app, &guest);
+    for page in ["", "/api-keys", "/webhooks"] {
+        let page = guest.open(&format!("{developer}{page}")).await.is(200);
+        for button in ["Create", "Edit", "Rotate", "Revoke", "Delete", "is on", "Reveal"] {
+            assert!(!page.offers(button), "{}: {button}", page.path);
+        }
+    }
+    let webhook = guest.open(&format!("{developer}/webhooks")).await.link("Hook");
+    let page = guest.open(&webhook).await.is(200);
+    assert!(!page.offers("Edit") && !page.offers("Delete") && !page.offers("is on"));
+    let secret = guest.open(&format!("{webhook}/signing-secret")).await.is(200);
+    assert!(!secret.offers("Reveal"));
+    for refused in [format!("{developer}/api-keys/new"), format!("{developer}/webhooks/new"), format!("{webhook}/edit")] {
+        let page = guest.open(&refused).await.is(403);
+        assert!(page.text().contains("Not allowed"), "{}", page.text());
+    }
+    let page = guest.open(&format!("/w/{workspace}/settings")).await.is(200);
+    assert!(!page.offers("Save") && !page.answer.text().contains("audit-log"));
+    guest.open(&format!("/w/{workspace}/settings/advanced/audit-log")).await.is(403);
+}
+
+#[tokio::test]
+async fn the_way_of_the_brief_leads_to_the_developer_page() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Evergreen").await;
+    let token = app.member(&workspace, Role::Member).await;
+    let mut browser = Browser::signed_in(&app, &token);
+    let start = browser.open("/").await.is(200);
+    let settings = browser.open(&start.link("Settings")).await.is(200);
+    let menu = settings.all("details.menu summary").into_iter().map(|menu| menu.text().collect::<String>());
+    assert!(menu.into_iter().any(|menu| menu.contains("Advanced Settings")));
+    let developer = browser.open(&settings.link("Developer")).await.is(200);
+    assert_eq!(developer.path, format!("/w/{workspace}/settings/advanced/developer"));
+    assert!(developer.text().contains("API keys") && developer.text().contains("Webhooks"));
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_what_was_done_on_the_pages() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Evergreen").await;
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(&app, &token);
+    let page = browser.open(&format!("/w/{workspace}/settings")).await.is(200);
+    app.clock.advance(Duration::from_secs(1));
+    let page = browser.send(&page.form("Save").with("name", "<b>Larch</b>")).await.is(200);
+    assert!(page.text().contains("The workspace was saved."), "{}", page.text());
+    let log = browser.open(&format!("/w/{workspace}/settings/advanced/audit-log")).await.is(200);
+    let newest = log.all("tbody tr")[0].text().collect::<String>();
+    for told in ["Workspace edited", "owner 0", "192.0.2.10", "Evergreen", "<b>Larch</b>"] {
+        assert!(newest.contains(told), "{told}: {newest}");
+    }
+}

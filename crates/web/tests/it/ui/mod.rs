@@ -1,0 +1,7 @@
+//! The pages, as somebody without scripts uses them.
+
+mod access;
+mod browser;
+mod everywhere;
+mod keys;
+mod webhooks;

@@ -1,0 +1,122 @@
+//! Webhooks on the pages.
+
+use keybell_core::Role;
+use keybell_testkit::app::TestApp;
+use serde_json::{Value, json};
+
+use super::browser::{Browser, Page};
+
+const LIST: &str = "/settings/advanced/developer/webhooks";
+
+/// A workspace with a catalogue, its id, and its owner's browser at the list of webhooks.
+async fn at_the_list(app: &TestApp) -> (String, Browser<'_>, Page) {
+    for name in ["portfolio.updated", "portfolio.rebalanced", "research_report.published"] {
+        app.operator().post("/v1/event-types", json!({ "name": name, "description": "<i>x</i>" })).await.done(201);
+    }
+    let workspace = app.workspace("Evergreen").await;
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(app, &token);
+    let page = browser.open(&format!("/w/{workspace}{LIST}")).await.is(200);
+    (workspace, browser, page)
+}
+
+async fn only(app: &TestApp, workspace: &str) -> Value {
+    let listed = app.operator().get(&format!("/v1/workspaces/{workspace}/webhooks")).await.done(200);
+    let data = listed["data"].as_array().expect("a list").clone();
+    assert_eq!(data.len(), 1, "{listed}");
+    data[0].clone()
+}
+
+#[tokio::test]
+async fn a_webhook_is_made_with_events_content_type_and_headers() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    assert!(page.text().contains("No webhooks yet"), "{}", page.text());
+    let empty = browser.open(&page.link("Create Webhook")).await.is(200);
+    for example in ["application/json", "application/xml", "application/x-www-form-urlencoded", "application/cloudevents+json"] {
+        assert_eq!(empty.all(&format!("[data-example='{example}'] code")).len(), 1, "{example}");
+    }
+    let form = empty.form("Create Webhook").with("name", "Warehouse").with("url", "http://127.0.0.1:9/in");
+    let form = form.ticked("events", "portfolio.*").ticked("events", "portfolio.updated").ticked("events", "research_report.published");
+    let form = form.with("content_type", "application/xml").with("header_name", "X-Api-Key").with("header_value", "hunter2").ticked("header_secret", "0");
+    let secret = browser.send(&form).await.is(200);
+    assert!(secret.text().contains("The webhook was created."), "{}", secret.text());
+    let made = only(&app, &workspace).await;
+    assert_eq!(made["events"], json!(["portfolio.*", "research_report.published"]), "a group has its events in it");
+    assert_eq!((&made["content_type"], &made["headers"][0]["secret"]), (&json!("application/xml"), &json!(true)));
+
+    let again = browser.send(&form).await.is(200);
+    assert!(again.text().contains("it was done once"), "{}", again.text());
+    only(&app, &workspace).await;
+
+    let revealed = browser.send(&secret.form("Reveal")).await.is(200);
+    assert!(revealed.value("secret-1").starts_with("whsec_"));
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let one = browser.open(&list.link("Warehouse")).await.is(200);
+    assert!(one.text().contains("(secret)") && !one.answer.text().contains("hunter2"), "{}", one.text());
+}
+
+#[tokio::test]
+async fn the_switch_needs_no_script_and_says_what_it_is() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let form = browser.open(&page.link("Create Webhook")).await.form("Create Webhook");
+    let form = form.with("name", "Hook").with("url", "http://127.0.0.1:9/").with("which_events", "all");
+    browser.send(&form).await.is(200);
+    let mut list = browser.open(&format!("/w/{workspace}{LIST}")).await.is(200);
+    for (is_on, done) in [(true, "The webhook is off."), (false, "The webhook is on.")] {
+        let switch = list.all("button[role=switch]")[0];
+        assert_eq!(switch.attr("aria-checked"), Some(if is_on { "true" } else { "false" }));
+        let form = list.form("Hook is on");
+        list = browser.send(&form).await.is(200);
+        assert!(list.text().contains(done), "{}", list.text());
+        assert_eq!(only(&app, &workspace).await["enabled"], !is_on);
+        browser.send(&form).await.is(200);
+        assert_eq!(only(&app, &workspace).await["enabled"], !is_on, "sent twice, it is the same");
+    }
+    assert_eq!(only(&app, &workspace).await["events"], json!(["*"]));
+    assert!(list.text().contains("All events"), "{}", list.text());
+}
+
+#[tokio::test]
+async fn a_webhook_is_edited_and_a_secret_header_keeps_its_value_until_another_is_written() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let new = json!({ "name": "Hook", "url": "http://127.0.0.1:9/", "events": ["portfolio.*"], "metadata": { "a": 1 },
+        "max_in_flight": 2, "headers": [{ "name": "x-key", "value": "hunter2", "secret": true }, { "name": "x-open", "value": "blue" }] });
+    let made = app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), new).await.done(201);
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let edit = browser.open(&list.link("Edit Hook")).await.is(200);
+    assert!(!edit.answer.text().contains("hunter2"));
+    assert_eq!(edit.all("input[data-all][checked]").len(), 1, "the group is ticked");
+    let page = browser.send(&edit.form("Save").with("name", "Renamed")).await.is(200);
+    assert!(page.text().contains("The webhook was saved."), "{}", page.text());
+    let now = only(&app, &workspace).await;
+    assert_eq!(now["name"], "Renamed");
+    for field in ["url", "events", "headers", "metadata", "max_in_flight", "content_type", "enabled"] {
+        assert_eq!(now[field], made[field], "{field}");
+    }
+
+    let wrong = edit.form("Save").with("url", "ftp://example.com").without("events");
+    let page = browser.send(&wrong).await.is(422);
+    assert_eq!(page.value("url"), "ftp://example.com");
+    assert!(page.all("#url[aria-invalid=true]").len() == 1 && page.all("#events .wrong").len() == 1, "{}", page.text());
+    assert_eq!(page.all("input[name=header_name][value=x-key]").len(), 1);
+}
+
+#[tokio::test]
+async fn deleting_says_what_will_happen_and_needs_a_tick() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let new = json!({ "name": "Hook", "url": "http://127.0.0.1:9/", "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), new).await.done(201);
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let ask = browser.open(&list.link("Delete Hook")).await.is(200);
+    assert!(ask.text().contains("cannot be undone"), "{}", ask.text());
+    assert_eq!(ask.all("a[autofocus]").len(), 1, "focus starts on Cancel");
+    browser.send(&ask.form("Delete")).await.is(200);
+    only(&app, &workspace).await;
+    let page = browser.send(&ask.form("Delete").ticked("confirm", "yes")).await.is(200);
+    assert!(page.text().contains("The webhook was deleted.") && page.text().contains("No webhooks yet"), "{}", page.text());
+    browser.send(&ask.form("Delete").ticked("confirm", "yes")).await.is(404);
+}
