@@ -7,3 +7,4 @@ pub mod clock;
 pub mod installation;
 pub mod postgres;
 pub mod random;
+pub mod receiver;
