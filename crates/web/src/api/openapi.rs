@@ -44,6 +44,15 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 }
 
 fn complete(path: &str, method: &str, operation: &mut Value) {
+    for (status, response) in members(&mut operation["responses"]) {
+        let said = match status.as_str() {
+            "201" => "Made.",
+            "202" => "Accepted: it is on disk.",
+            _ => "Done.",
+        };
+        let description = response.as_object_mut().expect("a response is an object").entry("description");
+        description.or_insert(json!(said));
+    }
     operation["responses"]["default"] = json!({"$ref": "#/components/responses/Problem"});
     let parameters = operation.as_object_mut().expect("an operation is an object").entry("parameters");
     let parameters = parameters.or_insert(json!([])).as_array_mut().expect("parameters are a list");

@@ -95,6 +95,12 @@ async fn every_operation_has_an_id_a_summary_and_its_path_parameters() {
             let id = operation["operationId"].as_str().expect("an operation has an id");
             assert!(ids.insert(id.to_owned()), "{id} twice");
             assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path}");
+            for response in operation["responses"].as_object().expect("responses are an object").values() {
+                assert!(
+                    response["description"].is_string() || response["$ref"].is_string(),
+                    "{method} {path}"
+                );
+            }
             assert!(operation["responses"]["default"].is_object(), "{method} {path}");
             let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
             let documented = parameters.iter().filter(|parameter| parameter["in"] == "path").count();

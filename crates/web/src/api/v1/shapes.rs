@@ -53,6 +53,7 @@ impl ToSchema for At {
 
 /// Who did something.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Actor)]
 pub struct Doer {
     /// `operator`, `api_key` or `member`.
     #[schema(example = "member")]

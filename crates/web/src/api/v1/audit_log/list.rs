@@ -58,6 +58,7 @@ pub(super) struct AuditEntry {
 
 /// What something was done to.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditTarget)]
 pub(super) struct Target {
     #[schema(example = "api_key")]
     kind: String,

@@ -89,6 +89,7 @@ impl WebhookWithSecret {
 
 /// A header that is sent with every delivery.
 #[derive(ToSchema)]
+#[schema(as = WebhookHeader)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct Header {
     name: String,
@@ -123,6 +124,7 @@ impl From<WebhookRateLimit> for app::WebhookRateLimit {
 /// A header to be sent with every delivery.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewWebhookHeader)]
 pub(super) struct NewHeader {
     #[schema(max_length = 128)]
     name: String,
@@ -142,6 +144,7 @@ impl From<NewHeader> for app::NewHeader {
 
 /// The body's format.
 #[derive(ToSchema)]
+#[schema(as = ContentType)]
 #[expect(dead_code, reason = "only its schema is used: the use case reads the word")]
 pub(super) enum ContentTypeWord {
     #[schema(rename = "application/json")]
@@ -156,7 +159,7 @@ pub(super) enum ContentTypeWord {
 
 /// How a webhook is.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = WebhookStatus, rename_all = "snake_case")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum StatusWord {
     Active,
@@ -166,7 +169,7 @@ pub(super) enum StatusWord {
 
 /// Why a webhook is disabled.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(as = DisabledReason, rename_all = "snake_case")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum DisabledReasonWord {
     ByMember,
