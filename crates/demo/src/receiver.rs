@@ -120,11 +120,11 @@ async fn show(State(receiver): State<Receiver>) -> Html<String> {
          pre{white-space:pre-wrap;overflow-wrap:anywhere}article{border-top:1px solid}</style>\
          <h1>What the receiver got</h1>",
     );
-    let received = receiver.received();
-    if received.is_empty() {
+    let shown = receiver.received();
+    if shown.is_empty() {
         page.push_str("<p>Nothing yet. It comes as soon as the platform publishes an event.</p>");
     }
-    for one in received {
+    for one in shown {
         let body: String = one.body.chars().take(SHOWN_CHARS_MAX).collect();
         let times = if one.times == 1 { String::new() } else { format!(", {} times", one.times) };
         write!(
@@ -216,7 +216,7 @@ mod tests {
         for number in 0..=SHOWN_MAX {
             receiver.keep(&format!("evt_{number}"), "application/json", b"{}");
         }
-        let received = receiver.received();
-        assert_eq!((received.len(), received[0].id.as_str()), (SHOWN_MAX, "evt_50"));
+        let kept = receiver.received();
+        assert_eq!((kept.len(), kept[0].id.as_str()), (SHOWN_MAX, "evt_50"));
     }
 }

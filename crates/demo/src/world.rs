@@ -61,7 +61,7 @@ pub async fn pass_time(platform: Platform, every: Duration) {
     months.tick().await;
     loop {
         months.tick().await;
-        match platform.change(|book, now| book.pass_month(now)) {
+        match platform.change(Book::pass_month) {
             Ok(month) => platform.say(&format!("platform  it is {month}: the portfolios have new values")),
             Err(refused) => tracing::warn!(%refused, "the portfolios were not valued this month"),
         }

@@ -43,6 +43,12 @@ impl Failure {
     }
 }
 
+impl From<keybell_core::Problem> for Failure {
+    fn from(problem: keybell_core::Problem) -> Self {
+        Failure::World(chain(&problem))
+    }
+}
+
 impl From<BadConfig> for Failure {
     fn from(bad: BadConfig) -> Self {
         Failure::Config(bad)

@@ -53,7 +53,7 @@ impl Opened {
             randomness: Arc::new(SystemRandomness),
             master_key: self.master_key,
         };
-        App::start(parts).await.map_err(|problem| Failure::new(chain(&problem)))
+        Ok(App::start(parts).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `keybell`: the Developer page of a SaaS workspace, as one binary.
+//! `keybell`: the Developer page of a workspace, as one binary.
 //!
 //! Each command has a file in `command`. This crate reads the configuration, the system's clock and its randomness, and
 //! hands them in; what the commands do is done by the crates below.

@@ -15,11 +15,11 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, Environment};
 use crate::failure::Failure;
 
-/// The Developer page of a SaaS workspace, as one binary: API keys, webhooks, and the pages to manage them.
+/// The Developer page of a workspace, as one binary: API keys, webhooks, and the pages to manage them.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct CommandLine {
-    /// The configuration, as TOML. Every setting can also be given by the environment, as KEYBELL__SECTION__KEY.
+    /// The configuration, as TOML. Every setting can also be given by the environment, as `KEYBELL__SECTION__KEY`.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

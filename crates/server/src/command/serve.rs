@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use keybell_app::App;
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, reached_at};
 use crate::control::ControlSocket;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::installation::open;
 use crate::serving::{ConnectionLimits, Connections, Listeners, Workers, listen};
 use crate::shutdown::{self, Signals};
@@ -21,7 +21,7 @@ pub(crate) fn run(config: &Config, environment: &Environment) -> Result<ExitCode
     runtime.block_on(async {
         let mut signals = Signals::catch()?;
         let running = Running::start(config, environment).await?;
-        say(&format!("listening on {}", crate::config::url_of(running.listen)).trim_end_matches('/'));
+        say(&format!("listening on http://{}", reached_at(running.listen)));
         running.say_setup_link().await?;
         signals.next().await;
         tokio::spawn(signals.end_at_once());
@@ -95,7 +95,7 @@ impl Running {
 
     /// Prints the link with which the first owner begins, while nobody has an account.
     async fn say_setup_link(&self) -> Result<(), Failure> {
-        let link = self.app.setup_link_if_needed().await.map_err(|problem| Failure::new(chain(&problem)))?;
+        let link = self.app.setup_link_if_needed().await?;
         if let Some(link) = link {
             let public_url = self.app.settings().public_url.as_str().trim_end_matches('/');
             say("nobody has an account yet; with this link the first owner begins:");

@@ -9,13 +9,13 @@ use super::reader::Reader;
 /// Shorter than any answer over a network.
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 /// A slot of `max_in_flight` is taken for as long.
-const TIMEOUT_MAX: Duration = Duration::from_secs(120);
+const TIMEOUT_MAX: Duration = Duration::from_mins(2);
 /// A schedule that is longer keeps nobody's interest.
 const RETRIES_MAX: usize = 30;
 /// No wait shorter than a timer's tick, none longer than a week.
 const RETRY_MIN: Duration = Duration::from_millis(1);
 /// See [`RETRY_MIN`].
-const RETRY_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const RETRY_MAX: Duration = Duration::from_hours(7 * 24);
 /// In per cent: more would let a later wait be shorter than the one before it.
 const JITTER_MAX: u8 = 50;
 /// There are not more ports to call one address from.

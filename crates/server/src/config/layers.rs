@@ -57,9 +57,8 @@ impl Layers {
         match text.parse::<Table>() {
             Ok(table) => self.lay_table(table, &Origin::File(path.to_owned())),
             Err(error) => {
-                let at = error.span().map_or(0, |span| span.start);
-                let line =
-                    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
                 let why = error.message().replace('\n', ", ");
                 self.faults.push(Fault::NotToml { file: path.to_owned(), line, why });
             }

@@ -11,9 +11,9 @@ const API_KEYS_MAX: u32 = 1_000_000;
 /// All webhooks of an installation are in memory, and an event is matched with each of its workspace's.
 const WEBHOOKS_MAX: u32 = 10_000;
 /// Shorter, and a delivery could be gone before it was retried to the end.
-const KEPT_MIN: Duration = Duration::from_secs(60 * 60);
+const KEPT_MIN: Duration = Duration::from_hours(1);
 /// Ten years.
-const KEPT_MAX: Duration = Duration::from_secs(3_650 * 24 * 60 * 60);
+const KEPT_MAX: Duration = Duration::from_hours(3_650 * 24);
 
 /// `[limits]`, in the words of the use cases.
 pub(super) fn read(from: &mut Reader) -> Option<LimitSettings> {

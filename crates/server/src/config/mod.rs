@@ -160,7 +160,10 @@ impl Config {
     /// What the use cases need to know, for a server that listens on `listen`; `machine` is the name of the machine.
     pub(crate) fn settings(&self, listen: SocketAddr, machine: &str) -> Settings {
         Settings {
-            public_url: self.server.public_url.clone().unwrap_or_else(|| url_of(listen)),
+            public_url: self.server.public_url.clone().unwrap_or_else(|| {
+                Url::parse(&format!("http://{}", reached_at(listen)))
+                    .expect("an address and a port make a URL")
+            }),
             brand_name: self.brand.name.clone(),
             key_prefix: self.brand.key_prefix.to_string(),
             node: self.server.node.clone().unwrap_or_else(|| machine.to_owned()),
@@ -174,8 +177,8 @@ impl Config {
     }
 }
 
-/// The URL by which a listener on this machine is reached from this machine.
-pub(crate) fn url_of(listen: SocketAddr) -> Url {
+/// Where a listener on this machine is reached from this machine.
+pub(crate) fn reached_at(listen: SocketAddr) -> SocketAddr {
     let mut reached = listen;
     if listen.ip().is_unspecified() {
         reached.set_ip(if listen.is_ipv4() {
@@ -184,7 +187,7 @@ pub(crate) fn url_of(listen: SocketAddr) -> Url {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    Url::parse(&format!("http://{reached}")).expect("an address and a port make a URL")
+    reached
 }
 
 /// The URL of the database is printed by what parsed it, which leaves the password out.

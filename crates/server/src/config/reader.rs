@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -124,16 +124,6 @@ impl Reader {
         self.parsed(setting, allowed, |value| {
             let list = value.as_array().filter(|list| list.len() <= longest)?;
             list.iter().map(|value| within(value, &range)).collect()
-        })
-    }
-
-    /// An address and port, or nothing where the text is empty.
-    pub(super) fn optional_address(&mut self, setting: &'static str) -> Option<Option<SocketAddr>> {
-        self.parsed(setting, "an address and port such as \"127.0.0.1:9090\", or empty", |value| match value
-            .as_str(
-        )? {
-            "" => Some(None),
-            text => text.parse().ok().map(Some),
         })
     }
 

@@ -14,7 +14,7 @@ const THREADS_MAX: usize = 256;
 /// Past this the system's own limits for one process end it first.
 const CONNECTIONS_MAX: usize = 1_000_000;
 /// Longer than any client needs for a head, and than any pool keeps a connection.
-const HEADER_TIMEOUT_MAX: Duration = Duration::from_secs(10 * 60);
+const HEADER_TIMEOUT_MAX: Duration = Duration::from_mins(10);
 /// As long as a DNS name may be.
 const NODE_CHARS_MAX: usize = 253;
 
@@ -56,8 +56,12 @@ impl Server {
                 text => Url::parse(text).ok().filter(is_public_url).map(Some),
             },
         );
-        let metrics_listen = from.optional_address("server.metrics_listen");
-        if let (Some(listen), Some(Some(metrics))) = (listen, metrics_listen)
+        let allowed = "an address and port such as \"127.0.0.1:9090\", or empty";
+        let metrics_listen = from.parsed("server.metrics_listen", allowed, |value| match value.as_str()? {
+            "" => Some(None),
+            text => text.parse::<SocketAddr>().ok().map(Some),
+        });
+        if let (Some(listen), Some(metrics)) = (listen, metrics_listen.flatten())
             && listen == metrics
             && listen.port() != 0
         {

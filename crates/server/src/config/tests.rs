@@ -23,7 +23,7 @@ fn the_commented_default_is_the_default() {
     let config = Config::load(None, &environment(&[])).expect("the defaults are allowed");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.delivery.retry_schedule.len(), 9);
-    assert_eq!(config.delivery.retry_schedule[1], Duration::from_secs(300));
+    assert_eq!(config.delivery.retry_schedule[1], Duration::from_mins(5));
     assert_eq!(config.master_key_file(), Path::new("keybell-data/master.key"));
     let again = from_file(config.effective()).expect("what is printed is a configuration");
     let settings = |config: &Config| -> Vec<String> {
@@ -46,7 +46,7 @@ fn the_file_goes_over_the_defaults_and_the_environment_over_the_file() {
     let config = Config::load(Some(file.path()), &environment(&variables)).expect("a good configuration");
     assert_eq!(config.delivery.timeout, Duration::from_secs(9));
     assert_eq!(config.delivery.retry_jitter_percent, 0);
-    assert_eq!(config.delivery.retry_schedule, [Duration::from_secs(1), Duration::from_secs(120)]);
+    assert_eq!(config.delivery.retry_schedule, [Duration::from_secs(1), Duration::from_mins(2)]);
     assert!(!config.delivery.require_https && config.brand.name == "2026");
     let effective = config.effective();
     assert!(

@@ -32,7 +32,7 @@ impl Demo {
 
     /// Reads on until a line has `text`, and gives that line.
     fn wait_for(&mut self, text: &str) -> String {
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             let line = line.expect("it writes UTF-8");
             self.said.push(line.clone());
             if line.contains(text) {

@@ -57,7 +57,7 @@ impl Receiver {
     pub(crate) async fn distinct(&self, count: usize) {
         let mut distinct = self.inner.distinct.subscribe();
         let came = distinct.wait_for(|came| *came >= count);
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(120), came).await;
+        let waited = tokio::time::timeout(std::time::Duration::from_mins(2), came).await;
         assert!(waited.is_ok(), "{} of {count} events came", *self.inner.distinct.borrow());
     }
 

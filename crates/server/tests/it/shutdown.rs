@@ -56,7 +56,7 @@ async fn it_ends_in_time_with_connections_open_and_a_delivery_under_way() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), again).await.expect("the delivery is taken up again");
+    tokio::time::timeout(Duration::from_mins(1), again).await.expect("the delivery is taken up again");
 }
 
 #[test]

@@ -16,7 +16,9 @@ pub(crate) fn installation(database: Option<&str>, settings: &str) -> Installati
 pub(crate) fn keybell(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEYBELL__"));
     let mut command = Command::new(BINARY);
-    ours.for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in ours {
+        command.env_remove(name);
+    }
     let command = command.current_dir(folder).args(arguments).envs(variables.iter().copied());
     command.stdin(Stdio::null()).output().expect("the binary runs")
 }

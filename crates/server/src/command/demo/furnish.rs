@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::guide::Guide;
 use super::ports::{Ports, url_of};
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::system::{SystemClock, SystemRandomness};
 
 /// How long the demo waits for its history to be delivered before it shows its pages anyway.
@@ -39,13 +39,13 @@ pub(super) async fn furnish(app: &App, ports: Ports, month: Duration) -> Result<
     let keybell_url = ports.keybell_url();
     let (platform_url, receiver_url) = (url_of(&ports.platform)?, url_of(&ports.receiver)?);
 
-    let operator_key = app.create_operator_key("Meridian's backend").await.map_err(failed)?;
+    let operator_key = app.create_operator_key("Meridian's backend").await?;
     let keybell = Keybell::new(&keybell_url, operator_key.reveal());
     let not_furnished = "the demo could not be prepared";
     catalogue::declare(&keybell).await.map_err(Failure::doing(not_furnished))?;
     let webhook_url = format!("{receiver_url}/webhook");
     let made = onboarding::onboard(&keybell, &webhook_url).await.map_err(Failure::doing(not_furnished))?;
-    let (password, sign_in_link) = people(app, operator_key.reveal()).await.map_err(failed)?;
+    let (password, sign_in_link) = people(app, operator_key.reveal()).await?;
 
     let receiver = Receiver::new(Arc::clone(&say));
     receiver.trust(&made.signing_secret).map_err(Failure::doing(not_furnished))?;
@@ -114,8 +114,4 @@ async fn wait_for_history(receiver: &Receiver) {
     while receiver.received().len() < world::HISTORY_EVENTS && Instant::now() < until {
         tokio::time::sleep(HISTORY_LOOK).await;
     }
-}
-
-fn failed(problem: Problem) -> Failure {
-    Failure::new(chain(&problem))
 }
