@@ -1,11 +1,14 @@
 //! A whole installation in the test's own process: store, use cases, API and pages, called without a socket.
 //!
-//! ```ignore
+//! ```no_run
+//! # use keybell_testkit::app::TestApp;
+//! # async fn story() {
 //! let app = TestApp::start().await;
 //! let workspace = app.workspace("Northwind").await;
 //! let answer = app.operator().get(&format!("/v1/workspaces/{workspace}")).await;
 //! assert_eq!(answer.status, 200);
 //! app.stranger().get("/v1/workspaces/current").await.refused(401, "missing_credential");
+//! # }
 //! ```
 
 mod client;
