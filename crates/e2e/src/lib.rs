@@ -7,5 +7,5 @@ pub mod api;
 pub mod browser;
 mod chromedriver;
 pub mod page;
-pub mod receiver;
+pub mod readme;
 pub mod role;
