@@ -1,7 +1,10 @@
 //! Mirrors `src/api/v1`.
 
+mod api_keys;
 mod audit_log;
 mod event_types;
+mod forward_auth;
 mod scopes;
+mod verify;
 mod webhooks;
 mod workspaces;
