@@ -1,5 +1,6 @@
 // Times in the reader's own zone and language; the page itself has them in UTC.
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -14,6 +15,7 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   if (Number.isNaN(at.getTime())) continue;
   const seconds = (at - Date.now()) / 1000;
   const close = time.hasAttribute("data-relative") && Math.abs(seconds) < 7 * 86400;
-  time.textContent = close ? near(seconds) : full.format(at);
+  const written = time.hasAttribute("data-day") ? day : full;
+  time.textContent = close ? near(seconds) : written.format(at);
   time.title = exact.format(at);
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use keybell_core::{FieldError, Timestamp};
+use keybell_core::key::ApiKey;
+use keybell_core::{Problem, Timestamp};
 
 use crate::ui::fields::Fields;
 
 /// The choices: days, and words.
-const DAYS: [(u64, &str); 5] =
+const DAYS: [(u32, &str); 5] =
     [(7, "In 7 days"), (30, "In 30 days"), (90, "In 90 days"), (180, "In 180 days"), (365, "In a year")];
 /// What is chosen at first: long enough to be no trouble, short enough that a forgotten key ends.
 pub(super) const DEFAULT: &str = "90";
@@ -15,10 +16,22 @@ pub(super) const DEFAULT: &str = "90";
 pub(super) const KEEP: &str = "keep";
 const DAY: Duration = Duration::from_hours(24);
 
-/// The choices of the form; `kept` says what a key that is edited has.
-pub(super) fn choices(chosen: &str, kept: Option<Option<Timestamp>>) -> Vec<(String, String, bool)> {
-    let keep = kept.map(|at| {
-        let words = at.map_or_else(|| "never".to_owned(), |at| at.to_string().chars().take(10).collect());
+/// What somebody chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// As it was.
+    Kept,
+    /// The key does not expire.
+    Never,
+    /// It does, then.
+    At(Timestamp),
+}
+
+/// The choices of the form; `editing` is the key that is edited.
+pub(super) fn choices(chosen: &str, editing: Option<&ApiKey>) -> Vec<(String, String, bool)> {
+    let keep = editing.map(|key| {
+        let words =
+            key.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string().chars().take(10).collect());
         (KEEP.to_owned(), format!("As it is: {words}"))
     });
     let days = DAYS.iter().map(|(days, words)| (days.to_string(), (*words).to_owned()));
@@ -28,28 +41,28 @@ pub(super) fn choices(chosen: &str, kept: Option<Option<Timestamp>>) -> Vec<(Str
     all.map(|(word, label)| (word.clone(), label, word == chosen)).collect()
 }
 
-/// What was chosen: `None` to keep it, `Some(None)` for never.
-pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Option<Option<Timestamp>>, FieldError> {
+/// What was chosen in the form.
+pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Expiry, Problem> {
     match form.one("expires") {
-        KEEP => Ok(None),
-        "never" => Ok(Some(None)),
-        "custom" => end_of(form.one("expires_on")).map(|at| Some(Some(at))),
+        KEEP => Ok(Expiry::Kept),
+        "never" => Ok(Expiry::Never),
+        "custom" => end_of(form.one("expires_on")).map(Expiry::At),
         days => {
             let known = DAYS.iter().find(|(known, _)| known.to_string() == days);
             let (days, _) = known.ok_or_else(|| wrong("must be one of the choices"))?;
-            Ok(Some(Some(now + DAY * u32::try_from(*days).unwrap_or(u32::MAX))))
+            Ok(Expiry::At(now + DAY * *days))
         }
     }
 }
 
 /// The end of a day that is written as `2026-11-23`, in UTC.
-fn end_of(day: &str) -> Result<Timestamp, FieldError> {
+fn end_of(day: &str) -> Result<Timestamp, Problem> {
     let begins = Timestamp::parse(&format!("{day}T00:00:00Z"));
     begins.map(|at| at + DAY).ok_or_else(|| wrong("choose the last day on which the key is good"))
 }
 
-fn wrong(message: &str) -> FieldError {
-    FieldError { field: "expires_at".to_owned(), code: "invalid", message: message.to_owned() }
+fn wrong(message: &str) -> Problem {
+    Problem::field("expires_at", "invalid", message)
 }
 
 #[cfg(test)]
@@ -58,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_last_day_is_good_to_its_end() {
-        assert_eq!(end_of("2026-11-23"), Ok(Timestamp::parse("2026-11-24T00:00:00Z").expect("a time")));
+        assert_eq!(end_of("2026-11-23").ok(), Timestamp::parse("2026-11-24T00:00:00Z"));
         for bad in ["", "2026-02-30", "tomorrow", "2026-11-23T00:00:00Z"] {
             assert!(end_of(bad).is_err(), "{bad}");
         }

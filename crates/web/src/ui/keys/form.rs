@@ -11,6 +11,7 @@ use keybell_core::key::{ApiKey, Environment, RateLimit};
 use keybell_core::{Code, FieldError, Problem, scope};
 use serde_json::Map;
 
+use super::expiry::Expiry;
 use super::shown::shown_once;
 use super::{expiry, key_of, list_of};
 use crate::problem::Answer;
@@ -163,13 +164,16 @@ impl Written {
     }
 
     fn new_key(&self, form: &Fields, app: &App) -> Result<NewKey, Problem> {
-        let expires = expiry::chosen(form, app.now()).map_err(|error| Problem::invalid(vec![error]))?;
+        let expires_at = match expiry::chosen(form, app.now())? {
+            Expiry::At(at) => Some(at),
+            Expiry::Never | Expiry::Kept => None,
+        };
         Ok(NewKey {
             name: self.name.clone(),
             description: self.description.clone(),
             environment: Environment::parse(&self.environment).ok_or(Code::Malformed)?,
             scopes: self.scopes.clone(),
-            expires_at: expires.flatten(),
+            expires_at,
             allowed_networks: self.networks(),
             rate_limits: self.limits()?,
             metadata: Map::new(),
@@ -182,7 +186,11 @@ impl Written {
             description: Some(self.description.clone()),
             enabled: Some(form.one("enabled") != "no"),
             scopes: Some(self.scopes.clone()),
-            expires_at: expiry::chosen(form, app.now()).map_err(|error| Problem::invalid(vec![error]))?,
+            expires_at: match expiry::chosen(form, app.now())? {
+                Expiry::Kept => None,
+                Expiry::Never => Some(None),
+                Expiry::At(at) => Some(Some(at)),
+            },
             allowed_networks: Some(self.networks()),
             rate_limits: Some(self.limits()?),
             metadata: None,
@@ -247,7 +255,7 @@ fn view(
         ],
         environment: written.environment,
         groups: scope_groups(app, &written.scopes)?,
-        expiries: expiry::choices(&written.expires, editing.map(|key| key.expires_at)),
+        expiries: expiry::choices(&written.expires, editing),
         expires_on: written.expires_on,
         networks: networks
             .hint("One to a line, such as 198.51.100.0/24. Empty: from anywhere.")

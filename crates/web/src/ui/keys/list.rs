@@ -76,11 +76,11 @@ fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> Key
         description: key.description,
         environment: key.environment.as_str(),
         scopes: key.scopes,
-        created: When::near(key.created_at),
+        created: When::day(key.created_at),
         created_by: key.created_by.name,
         last_used: key.last_used_at.map(When::near),
         last_used_from: key.last_used_from,
-        expires: key.expires_at.map(When::at),
+        expires: key.expires_at.map(When::day),
         expiry_badge: key
             .expires_at
             .filter(|_| status == KeyStatus::Active)

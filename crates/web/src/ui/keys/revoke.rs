@@ -3,9 +3,9 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
-use keybell_core::Problem;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::ApiKey;
+use keybell_core::{Problem, Timestamp};
 
 use super::{key_of, list_of};
 use crate::problem::Answer;
@@ -37,11 +37,10 @@ pub(super) async fn revoke(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = key_of(&app, &here, &id).await?;
-    let confirmed = form.one("confirm").trim();
-    // A page from before the key's last use still has the checkbox; that is no reason to let it pass.
-    let enough = if is_in_use(&app, &key) { confirmed == key.name.trim() } else { !confirmed.is_empty() };
-    if !enough {
-        let message = if is_in_use(&app, &key) { "type the name of the key" } else { "tick the box" };
+    // Asked again, since the key may have been used after the page was shown.
+    let in_use = is_in_use(key.last_used_at, app.now());
+    if !confirms(form.one("confirm"), &key.name, in_use) {
+        let message = if in_use { "type the name of the key" } else { "tick the box" };
         let (errors, problem) = errors_of(Problem::field("confirm", "required", message))?;
         return Ok(page_refused(&view(&app, &here, key, errors), &problem)?);
     }
@@ -49,8 +48,13 @@ pub(super) async fn revoke(
     Ok(Redirect::to(&format!("{}?done=key-revoked", list_of(&here))).into_response())
 }
 
-fn is_in_use(app: &App, key: &ApiKey) -> bool {
-    key.last_used_at.is_some_and(|used| app.now().since(used).as_secs() < IN_USE_SECONDS)
+fn is_in_use(last_used_at: Option<Timestamp>, now: Timestamp) -> bool {
+    last_used_at.is_some_and(|used| now.since(used).as_secs() < IN_USE_SECONDS)
+}
+
+/// What has to be written to confirm: the name of a key in use, anything (a ticked box) for another.
+fn confirms(written: &str, name: &str, in_use: bool) -> bool {
+    if in_use { written.trim() == name.trim() } else { !written.trim().is_empty() }
 }
 
 fn view(app: &App, here: &Inside, key: ApiKey, errors: Errors) -> RevokePage {
@@ -60,11 +64,26 @@ fn view(app: &App, here: &Inside, key: ApiKey, errors: Errors) -> RevokePage {
         frame: here.frame(Section::Keys),
         action: format!("{list}/{id}/revoke"),
         list,
-        type_name: is_in_use(app, &key),
+        type_name: is_in_use(key.last_used_at, app.now()),
         name: key.name,
         id,
         last_used: key.last_used_at.map(When::near),
         last_used_from: key.last_used_from,
         errors,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_use_needs_its_name_and_another_a_tick() {
+        let used = Timestamp::from_seconds(1_795_447_916);
+        let after = |seconds: i64| is_in_use(Some(used), Timestamp::from_seconds(1_795_447_916 + seconds));
+        assert_eq!([after(0), after(86_399), after(86_400)], [true, true, false]);
+        assert!(!is_in_use(None, used));
+        assert!(confirms(" Import ", "Import", true) && !confirms("yes", "Import", true));
+        assert!(confirms("yes", "Import", false) && !confirms(" ", "Import", false));
     }
 }

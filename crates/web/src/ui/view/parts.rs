@@ -15,7 +15,14 @@ pub struct Icon(pub &'static str);
 #[derive(Clone, Copy)]
 pub struct When {
     at: Timestamp,
-    relative: bool,
+    shown: Shown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Exact,
+    Near,
+    Day,
 }
 
 /// A state in a word, with a mark and a colour.
@@ -119,20 +126,32 @@ fn drawing(name: &str) -> &'static str {
 impl When {
     /// The time as it is.
     pub fn at(at: Timestamp) -> Self {
-        When { at, relative: false }
+        When { at, shown: Shown::Exact }
     }
 
     /// The time as "3 minutes ago", where scripts run and it is near.
     pub fn near(at: Timestamp) -> Self {
-        When { at, relative: true }
+        When { at, shown: Shown::Near }
+    }
+
+    /// Its day, where the hour matters to nobody; the hour is there for who asks.
+    pub fn day(at: Timestamp) -> Self {
+        When { at, shown: Shown::Day }
     }
 }
 
 impl Display for When {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let exact = self.at.to_string();
-        let relative = if self.relative { " data-relative" } else { "" };
-        write!(f, r#"<time datetime="{exact}"{relative}>{}</time>"#, readable(&exact))
+        let readable = readable(&exact);
+        match self.shown {
+            Shown::Exact => write!(f, r#"<time datetime="{exact}">{readable}</time>"#),
+            Shown::Near => write!(f, r#"<time datetime="{exact}" data-relative>{readable}</time>"#),
+            Shown::Day => {
+                let day = readable.split(',').next().unwrap_or_default();
+                write!(f, r#"<time datetime="{exact}" data-day>{day}</time>"#)
+            }
+        }
     }
 }
 
@@ -293,7 +312,7 @@ fn sentence(message: &str) -> String {
 
 /// The name of a field for a person: `workspace_name` is `Workspace name`.
 fn spoken(field: &str) -> String {
-    let words = anchor(field).replace('_', " ");
+    let words = anchor(field).replace('_', " ").replace("url", "URL");
     let mut chars = words.chars();
     match chars.next() {
         Some(first) => format!("{}{}", first.to_uppercase(), chars.as_str()),

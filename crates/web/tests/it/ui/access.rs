@@ -35,7 +35,12 @@ async fn the_setup_link_makes_the_first_owner_once() {
     }
 
     let form = browser.open(&path).await.form("Create the workspace");
-    let wrong = form.clone().with("workspace_name", " ").with("name", "Ada").with("email", "ada").with("password", "short");
+    let wrong = form
+        .clone()
+        .with("workspace_name", " ")
+        .with("name", "Ada")
+        .with("email", "ada")
+        .with("password", "short");
     let page = browser.send(&wrong).await.is(422);
     assert_eq!(page.value("name"), "Ada", "what was right is kept");
     assert_eq!(page.value("password"), "");
@@ -94,11 +99,20 @@ async fn a_session_ends_at_once_when_signed_out_elsewhere_and_by_itself_after_tw
     let app = TestApp::start().await;
     let mut here = set_up(&app).await;
     let mut there = Browser::new(&app);
-    let form = there.open("/sign-in").await.form("Sign in").with("email", "ada@example.com").with("password", PASSWORD);
+    let form = there
+        .open("/sign-in")
+        .await
+        .form("Sign in")
+        .with("email", "ada@example.com")
+        .with("password", PASSWORD);
     there.send(&form).await.is(200);
     let page = here.open("/account/sessions").await.is(200);
     assert_eq!(page.all("tbody tr").len(), 2);
-    assert!(page.text().contains("Firefox on Linux") && page.text().contains("192.0.2.10"), "{}", page.text());
+    assert!(
+        page.text().contains("Firefox on Linux") && page.text().contains("192.0.2.10"),
+        "{}",
+        page.text()
+    );
 
     here.send(&page.form("Sign out everywhere")).await.is(200);
     assert_eq!(there.open("/account/sessions").await.path, "/sign-in?next=%2Faccount%2Fsessions");
@@ -117,7 +131,12 @@ async fn one_session_is_ended_and_the_others_stay() {
     let app = TestApp::start().await;
     let mut here = set_up(&app).await;
     let mut there = Browser::new(&app);
-    let form = there.open("/sign-in").await.form("Sign in").with("email", "ada@example.com").with("password", PASSWORD);
+    let form = there
+        .open("/sign-in")
+        .await
+        .form("Sign in")
+        .with("email", "ada@example.com")
+        .with("password", PASSWORD);
     app.clock.advance(Duration::from_mins(1));
     let listed = there.send(&form).await.is(200);
     drop(listed);
@@ -138,7 +157,11 @@ async fn guessing_a_password_is_slowed_down() {
         browser.send(&form.clone().with("password", "guess guess guess")).await.is(403);
     }
     let page = browser.send(&form.clone().with("password", PASSWORD)).await.is(429);
-    assert!(page.text().contains("Wait 15 minutes") || page.text().contains("Wait 16 minutes"), "{}", page.text());
+    assert!(
+        page.text().contains("Wait 15 minutes") || page.text().contains("Wait 16 minutes"),
+        "{}",
+        page.text()
+    );
     assert!(!page.answer.header("retry-after").is_empty());
     app.clock.advance(Duration::from_mins(15));
     browser.send(&form.with("password", PASSWORD)).await.is(200);
@@ -172,7 +195,8 @@ async fn a_form_from_another_site_does_nothing() {
     let workspace = app.workspace("Evergreen").await;
     let token = app.member(&workspace, Role::Owner).await;
     let cookie = keybell_web::extract::session_cookie_name(&app.app);
-    let other_site = app.stranger().with("cookie", &format!("{cookie}={token}")).with("sec-fetch-site", "cross-site");
+    let other_site =
+        app.stranger().with("cookie", &format!("{cookie}={token}")).with("sec-fetch-site", "cross-site");
     let path = format!("/w/{workspace}/settings");
     let answer = other_site.post_form(&path, &[("name", "Taken over")]).await;
     assert_eq!(answer.status, 403);

@@ -39,7 +39,11 @@ impl<'a> Browser<'a> {
     }
 
     fn client(&self) -> Client<'a> {
-        let client = self.app.stranger().with("sec-fetch-site", "same-origin").with("user-agent", "Test/1 (Linux) Firefox/1");
+        let client = self
+            .app
+            .stranger()
+            .with("sec-fetch-site", "same-origin")
+            .with("user-agent", "Test/1 (Linux) Firefox/1");
         match &self.cookie {
             Some(cookie) => client.with("cookie", cookie),
             None => client,
@@ -137,7 +141,8 @@ impl Page {
             })
         };
         let forms = self.all("form[method=post]");
-        let form = forms.into_iter().find(says).unwrap_or_else(|| panic!("no form {button}: {}", self.text()));
+        let form =
+            forms.into_iter().find(says).unwrap_or_else(|| panic!("no form {button}: {}", self.text()));
         let action = form.attr("action").unwrap_or_else(|| self.path.split('?').next().expect("a path"));
         let mut fields = Vec::new();
         for control in form.select(&Selector::parse("input, select, textarea").expect("a selector")) {

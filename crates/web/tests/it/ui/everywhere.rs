@@ -33,7 +33,13 @@ async fn every_page_bears_its_headers_and_says_who_is_signed_in() {
         assert_eq!(page.status, if path.ends_with('x') { 404 } else { 200 }, "{path}: {}", page.text());
         let header = |name| page.answer.header(name).to_owned();
         let policy = header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "trusted-types",
+        ] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
@@ -96,7 +102,9 @@ async fn a_guest_sees_lists_and_no_button_that_would_be_refused() {
     assert!(!page.offers("Edit") && !page.offers("Delete") && !page.offers("is on"));
     let secret = guest.open(&format!("{webhook}/signing-secret")).await.is(200);
     assert!(!secret.offers("Reveal"));
-    for refused in [format!("{developer}/api-keys/new"), format!("{developer}/webhooks/new"), format!("{webhook}/edit")] {
+    for refused in
+        [format!("{developer}/api-keys/new"), format!("{developer}/webhooks/new"), format!("{webhook}/edit")]
+    {
         let page = guest.open(&refused).await.is(403);
         assert!(page.text().contains("Not allowed"), "{}", page.text());
     }

@@ -11,7 +11,10 @@ const LIST: &str = "/settings/advanced/developer/webhooks";
 /// A workspace with a catalogue, its id, and its owner's browser at the list of webhooks.
 async fn at_the_list(app: &TestApp) -> (String, Browser<'_>, Page) {
     for name in ["portfolio.updated", "portfolio.rebalanced", "research_report.published"] {
-        app.operator().post("/v1/event-types", json!({ "name": name, "description": "<i>x</i>" })).await.done(201);
+        app.operator()
+            .post("/v1/event-types", json!({ "name": name, "description": "<i>x</i>" }))
+            .await
+            .done(201);
     }
     let workspace = app.workspace("Evergreen").await;
     let token = app.member(&workspace, Role::Owner).await;
@@ -33,17 +36,36 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
     let (workspace, mut browser, page) = at_the_list(&app).await;
     assert!(page.text().contains("No webhooks yet"), "{}", page.text());
     let empty = browser.open(&page.link("Create Webhook")).await.is(200);
-    for example in ["application/json", "application/xml", "application/x-www-form-urlencoded", "application/cloudevents+json"] {
+    for example in [
+        "application/json",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "application/cloudevents+json",
+    ] {
         assert_eq!(empty.all(&format!("[data-example='{example}'] code")).len(), 1, "{example}");
     }
     let form = empty.form("Create Webhook").with("name", "Warehouse").with("url", "http://127.0.0.1:9/in");
-    let form = form.ticked("events", "portfolio.*").ticked("events", "portfolio.updated").ticked("events", "research_report.published");
-    let form = form.with("content_type", "application/xml").with("header_name", "X-Api-Key").with("header_value", "hunter2").ticked("header_secret", "0");
+    let form = form
+        .ticked("events", "portfolio.*")
+        .ticked("events", "portfolio.updated")
+        .ticked("events", "research_report.published");
+    let form = form
+        .with("content_type", "application/xml")
+        .with("header_name", "X-Api-Key")
+        .with("header_value", "hunter2")
+        .ticked("header_secret", "0");
     let secret = browser.send(&form).await.is(200);
     assert!(secret.text().contains("The webhook was created."), "{}", secret.text());
     let made = only(&app, &workspace).await;
-    assert_eq!(made["events"], json!(["portfolio.*", "research_report.published"]), "a group has its events in it");
-    assert_eq!((&made["content_type"], &made["headers"][0]["secret"]), (&json!("application/xml"), &json!(true)));
+    assert_eq!(
+        made["events"],
+        json!(["portfolio.*", "research_report.published"]),
+        "a group has its events in it"
+    );
+    assert_eq!(
+        (&made["content_type"], &made["headers"][0]["secret"]),
+        (&json!("application/xml"), &json!(true))
+    );
 
     let again = browser.send(&form).await.is(200);
     assert!(again.text().contains("it was done once"), "{}", again.text());
@@ -100,7 +122,11 @@ async fn a_webhook_is_edited_and_a_secret_header_keeps_its_value_until_another_i
     let wrong = edit.form("Save").with("url", "ftp://example.com").without("events");
     let page = browser.send(&wrong).await.is(422);
     assert_eq!(page.value("url"), "ftp://example.com");
-    assert!(page.all("#url[aria-invalid=true]").len() == 1 && page.all("#events .wrong").len() == 1, "{}", page.text());
+    assert!(
+        page.all("#url[aria-invalid=true]").len() == 1 && page.all("#events .wrong").len() == 1,
+        "{}",
+        page.text()
+    );
     assert_eq!(page.all("input[name=header_name][value=x-key]").len(), 1);
 }
 
@@ -117,6 +143,10 @@ async fn deleting_says_what_will_happen_and_needs_a_tick() {
     browser.send(&ask.form("Delete")).await.is(200);
     only(&app, &workspace).await;
     let page = browser.send(&ask.form("Delete").ticked("confirm", "yes")).await.is(200);
-    assert!(page.text().contains("The webhook was deleted.") && page.text().contains("No webhooks yet"), "{}", page.text());
+    assert!(
+        page.text().contains("The webhook was deleted.") && page.text().contains("No webhooks yet"),
+        "{}",
+        page.text()
+    );
     browser.send(&ask.form("Delete").ticked("confirm", "yes")).await.is(404);
 }
