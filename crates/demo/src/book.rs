@@ -7,111 +7,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use keybell_core::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
 
 use crate::market::{Market, Month};
+use crate::things::{
+    Event, Holding, NewReport, Portfolio, PortfolioRebalanced, PortfolioUpdated, Report, ReportPatch,
+    ReportPublished, ReportUpdated, ValuedPortfolio,
+};
 
 /// Events that may wait to be told. Past it, changes are refused: better than to forget an event or to use up all memory.
 pub const OUTBOX_MAX: usize = 10_000;
 /// Reports of a workspace; this platform has no second page.
 pub const REPORTS_MAX: usize = 1_000;
-
-/// Something that happened, to be told to Keybell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// In which workspace, by the platform's own name for it.
-    pub workspace: String,
-    /// Its type in the catalogue.
-    pub event_type: &'static str,
-    /// The platform's own id for it: told twice, it is still one event.
-    pub id: String,
-    /// When it happened.
-    pub occurred_at: Timestamp,
-    /// What happened.
-    pub data: Value,
-}
-
-/// What an analyst thinks of a share.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    /// Its id.
-    pub id: String,
-    /// The share.
-    pub symbol: String,
-    /// The headline.
-    pub title: String,
-    /// What to do.
-    pub rating: Rating,
-    /// Why, in a sentence or two.
-    pub summary: String,
-    /// 1, and one more with each change.
-    pub version: u32,
-    /// When it was published.
-    pub published_at: Timestamp,
-}
-
-/// What to do with a share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rating {
-    /// Have more of it.
-    Buy,
-    /// Leave it.
-    Hold,
-    /// Have less of it.
-    Sell,
-}
-
-/// Shares of one symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Holding {
-    /// The symbol.
-    pub symbol: String,
-    /// How many.
-    pub shares: u32,
-}
-
-/// A portfolio and its holdings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Portfolio {
-    /// Its id.
-    pub id: String,
-    /// What it is called.
-    pub name: String,
-    /// What is in it.
-    pub holdings: Vec<Holding>,
-    /// 1, and one more with each change.
-    pub version: u32,
-}
-
-/// A new report, as it comes in.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewReport {
-    /// The share.
-    pub symbol: String,
-    /// The headline.
-    pub title: String,
-    /// What to do.
-    pub rating: Rating,
-    /// Why.
-    #[serde(default)]
-    pub summary: String,
-}
-
-/// What is to change in a report.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReportPatch {
-    /// The headline.
-    pub title: Option<String>,
-    /// What to do.
-    pub rating: Option<Rating>,
-    /// Why.
-    pub summary: Option<String>,
-}
 
 /// Why a change was not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,13 +99,8 @@ impl Book {
             published_at: now,
         };
         reports.push(report.clone());
-        self.tell(
-            workspace,
-            "research_report.published",
-            format!("{}_v1", report.id),
-            now,
-            json!({ "report": report }),
-        );
+        let data = ReportPublished { report: &report };
+        self.tell(workspace, "research_report.published", format!("{}_v1", report.id), now, &data);
         Ok(report)
     }
 
@@ -223,19 +126,19 @@ impl Book {
         report.version += 1;
         let report = report.clone();
         let event_id = format!("{}_v{}", report.id, report.version);
-        let data = json!({ "report": report, "rating_before": rating_before });
-        self.tell(workspace, "research_report.updated", event_id, now, data);
+        let data = ReportUpdated { report: &report, rating_before };
+        self.tell(workspace, "research_report.updated", event_id, now, &data);
         Ok(report)
     }
 
     /// The portfolios of a workspace with their valuation at present.
-    pub fn portfolios(&self, workspace: &str) -> Vec<Value> {
+    pub fn portfolios(&self, workspace: &str) -> Vec<ValuedPortfolio> {
         let portfolios = self.workspaces.get(workspace).map_or(&[][..], |workspace| &workspace.portfolios);
         portfolios.iter().map(|portfolio| self.valued(portfolio)).collect()
     }
 
     /// One portfolio with its valuation at present.
-    pub fn portfolio(&self, workspace: &str, id: &str) -> Result<Value, Refused> {
+    pub fn portfolio(&self, workspace: &str, id: &str) -> Result<ValuedPortfolio, Refused> {
         let portfolios = self.workspaces.get(workspace).map(|workspace| &workspace.portfolios);
         let found = portfolios.and_then(|portfolios| portfolios.iter().find(|portfolio| portfolio.id == id));
         found.map(|portfolio| self.valued(portfolio)).ok_or(Refused::NotFound)
@@ -248,7 +151,7 @@ impl Book {
         id: &str,
         holdings: Vec<Holding>,
         now: Timestamp,
-    ) -> Result<Value, Refused> {
+    ) -> Result<ValuedPortfolio, Refused> {
         self.check_room(1)?;
         for (index, holding) in holdings.iter().enumerate() {
             self.check_symbol(&holding.symbol)?;
@@ -265,8 +168,8 @@ impl Book {
         let portfolio = portfolio.clone();
         let valued = self.valued(&portfolio);
         let event_id = format!("{}_v{}", portfolio.id, portfolio.version);
-        let data = json!({ "portfolio": valued, "holdings_before": holdings_before });
-        self.tell(workspace, "portfolio.rebalanced", event_id, now, data);
+        let data = PortfolioRebalanced { portfolio: &valued, holdings_before: &holdings_before };
+        self.tell(workspace, "portfolio.rebalanced", event_id, now, &data);
         Ok(valued)
     }
 
@@ -282,9 +185,9 @@ impl Book {
         self.months += 1;
         for ((workspace, portfolio), value_before) in portfolios.into_iter().zip(before) {
             let event_id = format!("{}_m{}", portfolio.id, self.months);
-            let data =
-                json!({ "portfolio": self.valued(&portfolio), "value_before_usd": dollars(value_before) });
-            self.tell(&workspace, "portfolio.updated", event_id, now, data);
+            let valued = self.valued(&portfolio);
+            let data = PortfolioUpdated { portfolio: &valued, value_before_usd: dollars(value_before) };
+            self.tell(&workspace, "portfolio.updated", event_id, now, &data);
         }
         Ok(self.market.month(self.months))
     }
@@ -305,8 +208,9 @@ impl Book {
         event_type: &'static str,
         id: String,
         occurred_at: Timestamp,
-        data: Value,
+        data: &impl Serialize,
     ) {
+        let data = to_raw_value(data).expect("what the platform tells of has texts as its keys");
         self.outbox.push_back(Event { workspace: workspace.to_owned(), event_type, id, occurred_at, data });
     }
 
@@ -328,15 +232,15 @@ impl Book {
         portfolio.holdings.iter().map(|holding| price(holding) * i64::from(holding.shares)).sum()
     }
 
-    fn valued(&self, portfolio: &Portfolio) -> Value {
-        json!({
-            "id": portfolio.id,
-            "name": portfolio.name,
-            "version": portfolio.version,
-            "month": self.market.month(self.months),
-            "value_usd": dollars(self.value(portfolio)),
-            "holdings": portfolio.holdings,
-        })
+    fn valued(&self, portfolio: &Portfolio) -> ValuedPortfolio {
+        ValuedPortfolio {
+            id: portfolio.id.clone(),
+            name: portfolio.name.clone(),
+            version: portfolio.version,
+            month: self.market.month(self.months),
+            value_usd: dollars(self.value(portfolio)),
+            holdings: portfolio.holdings.clone(),
+        }
     }
 }
 
@@ -359,6 +263,7 @@ fn dollars(cents: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::things::Rating;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
@@ -408,8 +313,10 @@ mod tests {
         assert_eq!(book.pass_month(NOW).expect("there is room").to_string(), "2005-02");
         let event = book.next_event().expect("a portfolio has a new value");
         assert_eq!((event.event_type, event.workspace.as_str()), ("portfolio.updated", "alder"));
-        assert_eq!(event.data["portfolio"]["value_usd"], json!(231.5));
-        assert_eq!(event.data["value_before_usd"], json!(241.1));
+        assert_eq!(
+            event.data.get(),
+            r#"{"portfolio":{"id":"pf_alder_1","name":"Growth","version":1,"month":"2005-02","value_usd":231.5,"holdings":[{"symbol":"MSFT","shares":10}]},"value_before_usd":241.1}"#
+        );
         assert_eq!(told(&mut book).len(), 2);
     }
 

@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use keybell_core::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
-use crate::book::Event;
 use crate::keybell::{CallError, Keybell};
 use crate::platform::Platform;
+use crate::things::Event;
 
 /// The first wait where Keybell does not answer; each one after is twice as long.
 const WAIT_FIRST: Duration = Duration::from_millis(200);
@@ -42,15 +44,25 @@ pub async fn run(platform: Platform, keybell: Keybell) {
     }
 }
 
+/// An event as Keybell's API takes it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(rename = "type")]
+    event_type: &'static str,
+    id: &'a str,
+    occurred_at: Timestamp,
+    data: &'a RawValue,
+}
+
 /// Tells one event; to how many webhooks it goes.
 async fn tell(keybell: &Keybell, event: &Event) -> Result<u64, CallError> {
     let path = format!("/v1/workspaces/{}/events", event.workspace);
-    let body = json!({
-        "type": event.event_type,
-        "id": event.id,
-        "occurred_at": event.occurred_at,
-        "data": event.data,
-    });
+    let body = Told {
+        event_type: event.event_type,
+        id: &event.id,
+        occurred_at: event.occurred_at,
+        data: &event.data,
+    };
     let answer = keybell.post(&path, &body).await?;
     Ok(answer.body["deliveries"].as_u64().unwrap_or(0))
 }

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
 use serde_json::Value;
 
 /// Past this the answer is taken for lost.
@@ -64,14 +65,15 @@ impl Keybell {
     }
 
     /// Posts to the API. The answer is one of the statuses 2xx, or the 409 of something that is there already.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, CallError> {
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Answer, CallError> {
+        let body = serde_json::to_vec(body).expect("what is asked for has texts as its keys");
         let call = async {
             let request = Request::builder()
                 .method(Method::POST)
                 .uri(format!("{}{path}", self.url))
                 .header(header::AUTHORIZATION, format!("Bearer {}", self.operator_key))
                 .header(header::CONTENT_TYPE, "application/json")
-                .body(Full::from(body.to_string()))?;
+                .body(Full::from(body))?;
             let (head, body) = self.http.request(request).await?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);

@@ -14,6 +14,7 @@ pub mod market;
 pub mod onboarding;
 pub mod platform;
 pub mod receiver;
+pub mod things;
 pub mod world;
 
 pub use keybell_gate::RemoteVerifier;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::book::{Book, Holding, NewReport, Rating, Refused};
+use crate::book::{Book, Refused};
 use crate::market::Market;
 use crate::platform::Platform;
+use crate::things::{Holding, NewReport, Rating, ReportPatch};
 
 /// The platform's own names for its workspaces, with what people call them. The first is the demo's visitor's.
 pub const WORKSPACES: [(&str, &str); 2] = [("alder", "Alder Research"), ("birch", "Birch Capital")];
@@ -43,7 +44,7 @@ pub fn make_history(platform: &Platform) -> Result<(), Refused> {
             "The new music player sells faster than it can be made.",
         );
         let first = book.publish_report(alder, room, now)?;
-        let patch = crate::book::ReportPatch { rating: Some(Rating::Buy), ..Default::default() };
+        let patch = ReportPatch { rating: Some(Rating::Buy), ..Default::default() };
         book.update_report(alder, &first.id, patch, now)?;
         let services =
             report("IBM", "Services carry the year", Rating::Hold, "Hardware is sold; the contracts stay.");

@@ -15,6 +15,7 @@ use axum::routing::{get, patch, post};
 use http::request::Parts;
 use http::{StatusCode, header};
 use keybell_gate::{KeyAuthLayer, Needs, RemoteVerifier, Verified, require};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::book::Refused;
@@ -49,6 +50,12 @@ fn gate(verifier: &RemoteVerifier, scope: &str) -> KeyAuthLayer<RemoteVerifier> 
 fn source(request: &Parts) -> Option<IpAddr> {
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
     peer.map(|ConnectInfo(peer)| peer.ip())
+}
+
+/// A list, as the API answers it.
+#[derive(Serialize)]
+struct List<T> {
+    data: Vec<T>,
 }
 
 /// Who calls: the platform's own name for the workspace that the key belongs to.

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::Caller;
-use crate::book::{Holding, Refused};
+use super::{Caller, List};
+use crate::book::Refused;
 use crate::platform::Platform;
+use crate::things::{Holding, ValuedPortfolio};
 
 /// What is to change in a portfolio.
 #[derive(Debug, Deserialize)]
@@ -18,8 +18,8 @@ pub(super) struct PortfolioPatch {
 }
 
 /// `GET /v1/portfolios`: the workspace's portfolios with their valuation.
-pub(super) async fn list(State(platform): State<Platform>, caller: Caller) -> Json<Value> {
-    Json(json!({ "data": platform.book().portfolios(&caller.workspace) }))
+pub(super) async fn list(State(platform): State<Platform>, caller: Caller) -> Json<List<ValuedPortfolio>> {
+    Json(List { data: platform.book().portfolios(&caller.workspace) })
 }
 
 /// `GET /v1/portfolios/{id}`.
@@ -27,7 +27,7 @@ pub(super) async fn one(
     State(platform): State<Platform>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Json<ValuedPortfolio>, Refused> {
     platform.book().portfolio(&caller.workspace, &id).map(Json)
 }
 
@@ -37,6 +37,6 @@ pub(super) async fn rebalance(
     caller: Caller,
     Path(id): Path<String>,
     Json(patch): Json<PortfolioPatch>,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Json<ValuedPortfolio>, Refused> {
     platform.change(|book, now| book.rebalance(&caller.workspace, &id, patch.holdings, now)).map(Json)
 }

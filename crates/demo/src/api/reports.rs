@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use serde_json::{Value, json};
 
-use super::Caller;
-use crate::book::{NewReport, Refused, Report, ReportPatch};
+use super::{Caller, List};
+use crate::book::Refused;
 use crate::platform::Platform;
+use crate::things::{NewReport, Report, ReportPatch};
 
 /// `GET /v1/research-reports`: the workspace's reports, newest first.
-pub(super) async fn list(State(platform): State<Platform>, caller: Caller) -> Json<Value> {
-    Json(json!({ "data": platform.book().reports(&caller.workspace) }))
+pub(super) async fn list(State(platform): State<Platform>, caller: Caller) -> Json<List<Report>> {
+    Json(List { data: platform.book().reports(&caller.workspace) })
 }
 
 /// `GET /v1/research-reports/{id}`.
