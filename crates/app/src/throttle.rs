@@ -9,14 +9,14 @@ use std::time::Duration;
 use keybell_core::{Code, Problem, Timestamp};
 
 /// Attempts at one account's password in [`WINDOW`]: a person who forgot which one it was does not need more.
-pub const ATTEMPTS_PER_EMAIL_MAX: u32 = 10;
+pub(crate) const ATTEMPTS_PER_EMAIL_MAX: u32 = 10;
 /// Attempts from one address (for IPv6 its /64) in [`WINDOW`]: an office behind one address can still sign in on Monday.
-pub const ATTEMPTS_PER_ADDRESS_MAX: u32 = 100;
+pub(crate) const ATTEMPTS_PER_ADDRESS_MAX: u32 = 100;
 /// How long an attempt counts.
-pub const WINDOW: Duration = Duration::from_mins(15);
+pub(crate) const WINDOW: Duration = Duration::from_mins(15);
 /// Addresses and e-mail addresses remembered at once, each. Where they are full of living ones, a new one takes the
 /// place of the one that would be forgotten first.
-pub const REMEMBERED_MAX: usize = 10_000;
+pub(crate) const REMEMBERED_MAX: usize = 10_000;
 
 /// The attempts of the last minutes.
 pub(crate) struct Throttle {

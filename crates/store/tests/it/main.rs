@@ -1,6 +1,7 @@
 //! The store's tests: the same stories on SQLite and on PostgreSQL.
 
 mod engine;
+mod identity;
 mod lanes;
 mod postgres_failures;
 mod schema;
