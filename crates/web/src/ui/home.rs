@@ -3,10 +3,11 @@
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use keybell_app::App;
 use keybell_app::accounts::NAME_CHARS_MAX;
 use keybell_app::workspaces::WorkspacePatch;
+use keybell_core::Code;
 use keybell_core::grant::{ManageWorkspace, ReadWorkspace};
 
 use super::fields::{Form, errors_of};
@@ -15,13 +16,14 @@ use super::view::frame::Section;
 use super::view::parts::{CopyField, Errors, Field};
 use super::view::workspace::{GeneralPage, WorkspacePage, WorkspacesPage};
 use super::{page, page_refused};
-use crate::problem::Answer;
+use crate::problem::{Answer, Failed};
 
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/", get(start))
         .route("/w/{workspace}", get(workspace))
         .route("/w/{workspace}/settings", get(general).post(save))
+        .route("/w/{workspace}/{*rest}", any(nothing))
 }
 
 async fn start(signed: Signed) -> Answer<Response> {
@@ -43,6 +45,11 @@ async fn workspace(here: Inside) -> Answer<Response> {
         settings: settings(&here),
         developer: here.developer(),
     })?)
+}
+
+/// An address in a workspace that nothing has: a page, not the API's document.
+async fn nothing(_: Inside) -> Failed {
+    Failed::from(Code::NotFound)
 }
 
 async fn general(State(app): State<App>, here: Inside) -> Answer<Response> {

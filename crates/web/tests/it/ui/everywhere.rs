@@ -82,6 +82,23 @@ async fn a_stranger_is_sent_to_sign_in_and_a_member_of_another_workspace_finds_n
 }
 
 #[tokio::test]
+async fn an_address_that_nothing_has_is_a_page_that_leads_back() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Evergreen").await;
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(&app, &token);
+    for rest in ["nothing", "settings/nothing", "settings/advanced/developer/api-keys/kb_live_0/nothing"] {
+        let page = browser.open(&format!("/w/{workspace}/{rest}")).await.is(404);
+        assert!(page.text().contains("Not found"), "{}", page.text());
+        assert_eq!(page.link("Go to the start"), "/");
+    }
+    for id in ["kb_live_000000000000", "x"] {
+        browser.open(&format!("/w/{workspace}/settings/advanced/developer/api-keys/{id}/edit")).await.is(404);
+    }
+    browser.open(&format!("/w/{workspace}/settings/advanced/developer/webhooks/whk_1")).await.is(404);
+}
+
+#[tokio::test]
 async fn a_guest_sees_lists_and_no_button_that_would_be_refused() {
     let app = TestApp::start().await;
     let workspace = app.workspace("Evergreen").await;
