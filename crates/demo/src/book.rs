@@ -269,7 +269,7 @@ mod tests {
 
     fn book() -> Book {
         let mut book = Book::new(Market::of_file());
-        book.open_portfolio("alder", "Growth", vec![Holding { symbol: "MSFT".into(), shares: 10 }]);
+        book.open_portfolio("acme", "Growth", vec![Holding { symbol: "MSFT".into(), shares: 10 }]);
         book.open_portfolio("birch", "Income", vec![Holding { symbol: "IBM".into(), shares: 1 }]);
         book
     }
@@ -291,18 +291,18 @@ mod tests {
     #[test]
     fn every_change_tells_one_event_with_an_id_of_its_own() {
         let mut book = book();
-        let report = book.publish_report("alder", new_report(), NOW).expect("a good report");
+        let report = book.publish_report("acme", new_report(), NOW).expect("a good report");
         let patch = ReportPatch { rating: Some(Rating::Hold), ..ReportPatch::default() };
-        let report = book.update_report("alder", &report.id, patch, NOW).expect("it is there");
+        let report = book.update_report("acme", &report.id, patch, NOW).expect("it is there");
         assert_eq!((report.rating, report.version), (Rating::Hold, 2));
         let holdings = vec![Holding { symbol: "GOOG".into(), shares: 3 }];
-        book.rebalance("alder", "pf_alder_1", holdings, NOW).expect("it is there");
+        book.rebalance("acme", "pf_acme_1", holdings, NOW).expect("it is there");
         assert_eq!(
             told(&mut book),
             [
-                ("research_report.published", "rr_alder_1_v1".to_owned()),
-                ("research_report.updated", "rr_alder_1_v2".to_owned()),
-                ("portfolio.rebalanced", "pf_alder_1_v2".to_owned()),
+                ("research_report.published", "rr_acme_1_v1".to_owned()),
+                ("research_report.updated", "rr_acme_1_v2".to_owned()),
+                ("portfolio.rebalanced", "pf_acme_1_v2".to_owned()),
             ]
         );
     }
@@ -312,10 +312,10 @@ mod tests {
         let mut book = book();
         assert_eq!(book.pass_month(NOW).expect("there is room").to_string(), "2005-02");
         let event = book.next_event().expect("a portfolio has a new value");
-        assert_eq!((event.event_type, event.workspace.as_str()), ("portfolio.updated", "alder"));
+        assert_eq!((event.event_type, event.workspace.as_str()), ("portfolio.updated", "acme"));
         assert_eq!(
             event.data.get(),
-            r#"{"portfolio":{"id":"pf_alder_1","name":"Growth","version":1,"month":"2005-02","value_usd":231.5,"holdings":[{"symbol":"MSFT","shares":10}]},"value_before_usd":241.1}"#
+            r#"{"portfolio":{"id":"pf_acme_1","name":"Growth","version":1,"month":"2005-02","value_usd":231.5,"holdings":[{"symbol":"MSFT","shares":10}]},"value_before_usd":241.1}"#
         );
         assert_eq!(told(&mut book).len(), 2);
     }
@@ -323,9 +323,9 @@ mod tests {
     #[test]
     fn a_workspace_does_not_see_anothers_things() {
         let mut book = book();
-        let report = book.publish_report("alder", new_report(), NOW).expect("a good report");
+        let report = book.publish_report("acme", new_report(), NOW).expect("a good report");
         assert_eq!(book.report("birch", &report.id), Err(Refused::NotFound));
-        assert_eq!(book.portfolio("birch", "pf_alder_1"), Err(Refused::NotFound));
+        assert_eq!(book.portfolio("birch", "pf_acme_1"), Err(Refused::NotFound));
         assert_eq!(
             book.update_report("birch", &report.id, ReportPatch::default(), NOW),
             Err(Refused::NotFound)
@@ -337,9 +337,9 @@ mod tests {
     fn limits_hold_at_their_ends() {
         let mut book = book();
         for _ in 0..REPORTS_MAX {
-            book.publish_report("alder", new_report(), NOW).expect("within the limit");
+            book.publish_report("acme", new_report(), NOW).expect("within the limit");
         }
-        assert!(matches!(book.publish_report("alder", new_report(), NOW), Err(Refused::Invalid(_))));
+        assert!(matches!(book.publish_report("acme", new_report(), NOW), Err(Refused::Invalid(_))));
         for (chars, fits) in [(0, false), (1, true), (TEXT_CHARS_MAX, true), (TEXT_CHARS_MAX + 1, false)] {
             let new = NewReport { title: "x".repeat(chars), ..new_report() };
             assert_eq!(book.publish_report("birch", new, NOW).is_ok(), fits, "{chars}");
@@ -354,11 +354,11 @@ mod tests {
     fn what_makes_no_sense_is_refused_and_tells_nothing() {
         let mut book = book();
         let unknown = NewReport { symbol: "KEYB".into(), ..new_report() };
-        let refused = book.publish_report("alder", unknown, NOW).expect_err("not traded");
+        let refused = book.publish_report("acme", unknown, NOW).expect_err("not traded");
         assert_eq!(refused.to_string(), "symbol: must be one of AAPL, AMZN, GOOG, IBM, MSFT");
         let twice =
             vec![Holding { symbol: "IBM".into(), shares: 1 }, Holding { symbol: "IBM".into(), shares: 2 }];
-        assert!(matches!(book.rebalance("alder", "pf_alder_1", twice, NOW), Err(Refused::Invalid(_))));
+        assert!(matches!(book.rebalance("acme", "pf_acme_1", twice, NOW), Err(Refused::Invalid(_))));
         assert!(told(&mut book).is_empty());
     }
 }

@@ -59,7 +59,7 @@ fn event_types() -> [Value; 4] {
         },
     });
     let example_report = json!({
-        "id": "rr_alder_1",
+        "id": "rr_acme_1",
         "symbol": "AAPL",
         "title": "Room to grow",
         "rating": "buy",
@@ -68,7 +68,7 @@ fn event_types() -> [Value; 4] {
         "published_at": "2026-11-23T15:31:56.123Z",
     });
     let example_portfolio = json!({
-        "id": "pf_alder_1",
+        "id": "pf_acme_1",
         "name": "Growth",
         "version": 1,
         "month": "2005-02",

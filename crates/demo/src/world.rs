@@ -8,7 +8,7 @@ use crate::platform::Platform;
 use crate::things::{Holding, NewReport, Rating, ReportPatch};
 
 /// The platform's own names for its workspaces, with what people call them. The first is the demo's visitor's.
-pub const WORKSPACES: [(&str, &str); 2] = [("alder", "Alder Research"), ("birch", "Birch Capital")];
+pub const WORKSPACES: [(&str, &str); 2] = [("acme", "Acme Research"), ("birch", "Birch Capital")];
 
 /// The book on the first day.
 pub fn book() -> Book {
@@ -18,8 +18,8 @@ pub fn book() -> Book {
             |(symbol, shares): &(&str, u32)| Holding { symbol: (*symbol).to_owned(), shares: *shares };
         list.iter().map(holding).collect()
     };
-    book.open_portfolio("alder", "Growth", holdings(&[("AAPL", 200), ("AMZN", 150), ("GOOG", 40)]));
-    book.open_portfolio("alder", "Income", holdings(&[("IBM", 120), ("MSFT", 500)]));
+    book.open_portfolio("acme", "Growth", holdings(&[("AAPL", 200), ("AMZN", 150), ("GOOG", 40)]));
+    book.open_portfolio("acme", "Income", holdings(&[("IBM", 120), ("MSFT", 500)]));
     book.open_portfolio("birch", "All weather", holdings(&[("AAPL", 50), ("IBM", 50), ("MSFT", 50)]));
     book
 }
@@ -35,7 +35,7 @@ pub fn make_history(platform: &Platform) -> Result<(), Refused> {
         rating,
         summary: summary.to_owned(),
     };
-    let alder = "alder";
+    let acme = "acme";
     platform.change(|book, now| {
         let room = report(
             "AAPL",
@@ -43,15 +43,15 @@ pub fn make_history(platform: &Platform) -> Result<(), Refused> {
             Rating::Hold,
             "The new music player sells faster than it can be made.",
         );
-        let first = book.publish_report(alder, room, now)?;
+        let first = book.publish_report(acme, room, now)?;
         let patch = ReportPatch { rating: Some(Rating::Buy), ..Default::default() };
-        book.update_report(alder, &first.id, patch, now)?;
+        book.update_report(acme, &first.id, patch, now)?;
         let services =
             report("IBM", "Services carry the year", Rating::Hold, "Hardware is sold; the contracts stay.");
-        book.publish_report(alder, services, now)?;
+        book.publish_report(acme, services, now)?;
         let holdings = [("IBM", 100), ("MSFT", 600)];
         let holdings = holdings.map(|(symbol, shares)| Holding { symbol: symbol.to_owned(), shares });
-        book.rebalance(alder, "pf_alder_2", holdings.into(), now)?;
+        book.rebalance(acme, "pf_acme_2", holdings.into(), now)?;
         Ok(())
     })
 }

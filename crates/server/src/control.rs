@@ -120,10 +120,12 @@ pub(crate) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Binds the socket, in place of one that a crash left behind. Call it while the database is held, so that no other
-    /// server's is taken away. Belongs in a runtime.
+    /// Binds the socket, in place of one that a crash left behind. Belongs in a runtime.
     pub(crate) fn bind(data_dir: &Path) -> io::Result<ControlSocket> {
         let path = socket_of(data_dir);
+        if UnixStream::connect(&path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server has this data folder"));
+        }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

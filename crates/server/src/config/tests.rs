@@ -1,3 +1,5 @@
+//! The configuration as an operator writes it: what holds, and what is refused in which words.
+
 use std::time::Duration;
 
 use super::*;

@@ -74,13 +74,17 @@ impl Connections {
         let _ = self.free.acquire_many(all).await;
     }
 
+    /// The next connection, and leave to serve it. Leave comes second: a listener that held it while nobody came would
+    /// keep the others' connections waiting.
     async fn accept_one(
         &self,
         listener: &tokio::net::TcpListener,
     ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
         match listener.accept().await {
-            Ok((stream, peer)) => Some((stream, peer, permit)),
+            Ok((stream, peer)) => {
+                let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
+                Some((stream, peer, permit))
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 None
@@ -139,9 +143,11 @@ mod tests {
 
     fn serve(router: Router, limits: ConnectionLimits) -> Served {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut listeners = listen(any, 1, "server.listen").expect("a free port");
+        let listeners = listen(any, 3, "server.listen").expect("a free port");
         let connections = Connections::new(router, limits);
-        tokio::spawn(connections.clone().accept(listeners.sockets.remove(0)));
+        for socket in listeners.sockets {
+            tokio::spawn(connections.clone().accept(socket));
+        }
         Served { address: listeners.address, connections }
     }
 

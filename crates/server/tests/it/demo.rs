@@ -77,7 +77,7 @@ fn its_curl_lines_work_as_they_stand_and_what_they_do_arrives() {
     let [portfolios, publish, rebalance, deliveries, keys] = lines.as_slice() else { panic!("{lines:#?}") };
 
     let portfolios = paste(portfolios);
-    assert_eq!(portfolios["data"][0]["id"], "pf_alder_1");
+    assert_eq!(portfolios["data"][0]["id"], "pf_acme_1");
     assert!(portfolios["data"][0]["value_usd"].as_f64().is_some_and(|value| value > 0.0), "{portfolios}");
 
     let report = paste(publish);
@@ -87,7 +87,7 @@ fn its_curl_lines_work_as_they_stand_and_what_they_do_arrives() {
 
     let rebalanced = paste(rebalance);
     assert_eq!(rebalanced["holdings"][1]["symbol"], "GOOG");
-    let event_id = format!("pf_alder_1_v{}", rebalanced["version"]);
+    let event_id = format!("pf_acme_1_v{}", rebalanced["version"]);
     demo.wait_for(&format!("receiver  got {event_id}; its signature is right"));
 
     let delivered = paste(deliveries);
@@ -115,7 +115,7 @@ fn its_link_signs_in_its_pages_are_alive_and_it_leaves_nothing_behind() {
     let origin = link.split("/sign-in/").next().expect("it has an origin").to_owned();
     let (status, page) = curl(&["--cookie", jar, "--location", &origin]);
     assert_eq!(status, 200);
-    assert!(page.contains("Alder Research"), "{page}");
+    assert!(page.contains("Acme Research"), "{page}");
     assert_eq!(curl(&["--request", "POST", &link]).0, 404, "the link works once");
 
     let receiver =

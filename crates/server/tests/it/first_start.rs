@@ -33,7 +33,7 @@ fn its_link_makes_the_first_owner_once_and_is_not_printed_again() {
     assert!(link.starts_with(&installation.url("/setup/kb_setup_")), "{link}");
     assert_eq!(curl(&[&link]).0, 200);
     assert_eq!(curl(&[&link]).0, 200, "to look at it does not use it up");
-    let form = "workspace_name=Alder&name=Ada&email=ada%40alder.example&password=correct+horse+battery";
+    let form = "workspace_name=Acme&name=Ada&email=ada%40acme.example&password=correct+horse+battery";
     let (status, _) = curl(&["--data", form, &link]);
     assert_eq!(status, 303);
     assert_eq!(curl(&["--data", form, &link]).0, 404, "it is used up");

@@ -28,9 +28,9 @@ const HISTORY_WAIT: Duration = Duration::from_secs(10);
 const HISTORY_LOOK: Duration = Duration::from_millis(20);
 /// The people of the first workspace: name, e-mail address, role. The first is who the link signs in.
 const PEOPLE: [(&str, &str, Role); 3] = [
-    ("Ada Alder", "ada@alder.example", Role::Owner),
-    ("Grace Chen", "grace@alder.example", Role::Member),
-    ("Guido Rossi", "guido@alder.example", Role::Guest),
+    ("Ada Acton", "ada@acme.example", Role::Owner),
+    ("Grace Chen", "grace@acme.example", Role::Member),
+    ("Guido Rossi", "guido@acme.example", Role::Guest),
 ];
 
 /// Fills it, and tells how to look at it. What was started runs on the present runtime.

@@ -24,7 +24,7 @@ impl fmt::Display for Guide {
             "
 Meridian, a platform for investment research, with Keybell beside it. All of it is on this machine, and gone after Ctrl-C.
 
-  The Developer page, signed in as Ada, who owns the workspace Alder Research (the link works once):
+  The Developer page, signed in as Ada, who owns the workspace Acme Research (the link works once):
     {sign_in_url}
     later: {keybell_url}/sign-in with {email} and {password}
   What the receiver of its webhook got:
@@ -35,7 +35,7 @@ Meridian, a platform for investment research, with Keybell beside it. All of it 
   Publish a research report. The platform tells Keybell, and Keybell the receiver:
     curl -sS -X POST {platform_url}/v1/research-reports {key} {json} -d '{REPORT}'
   Change what is in a portfolio:
-    curl -sS -X PATCH {platform_url}/v1/portfolios/pf_alder_1 {key} {json} -d '{HOLDINGS}'
+    curl -sS -X PATCH {platform_url}/v1/portfolios/pf_acme_1 {key} {json} -d '{HOLDINGS}'
   See the deliveries of the workspace, and its keys:
     curl -sS {keybell_url}/v1/workspaces/current/deliveries {key}
     curl -sS {keybell_url}/v1/workspaces/current/api-keys {key}
