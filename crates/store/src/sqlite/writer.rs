@@ -1,7 +1,8 @@
 //! The writer lane: one thread, one connection, many operations per commit.
 //!
-//! It takes all that wait, runs each in a savepoint of one transaction, commits, and answers everybody. While the disk
-//! takes its time, the next group gathers; nobody waits for a timer.
+//! It takes all that wait, runs them in one transaction, commits, and answers everybody. Where one of them fails, all is
+//! taken back and they are run again, each in a savepoint. While the disk takes its time, the next group gathers; nobody
+//! waits for a timer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,73 +58,121 @@ pub(super) fn run(
     }
 }
 
-/// Runs the jobs in one transaction, each in its savepoint. To settle them is the caller's part.
+/// Runs the jobs in one transaction. To settle them is the caller's part.
 pub(super) fn commit_together(
     statements: &mut Statements<'_>,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<(), Shared> {
     let counters = statements.counters();
     let all = jobs.len();
-    let ended = together(statements, jobs);
-    let committed = *ended.as_ref().unwrap_or(&0);
-    count(&counters.commits, usize::from(ended.is_ok()));
+    let ended = match together(statements, jobs, without_savepoint) {
+        // Nothing of it was kept. Operations are values, so that they can be run again: now each by itself.
+        Ok(Together::Refused) if all > 1 => together(statements, jobs, in_savepoint),
+        ended => ended,
+    };
+    let committed = if let Ok(Together::Committed(jobs)) = ended { jobs } else { 0 };
+    count(&counters.commits, usize::from(committed > 0));
     count(&counters.operations, committed);
     count(&counters.operations_failed, all - committed);
     ended.map(drop)
 }
 
-/// How many of the jobs are in the transaction that was committed.
-fn together(statements: &mut Statements<'_>, jobs: &mut [Box<dyn Job>]) -> Result<usize, Shared> {
+/// How a transaction of several jobs ended.
+enum Together {
+    /// So many of them are in the database; the others hold their errors.
+    Committed(usize),
+    /// One refused, and nothing was kept. It holds its error.
+    Refused,
+}
+
+/// What one job did to the transaction that it shares.
+enum Did {
+    /// It is in it.
+    Good,
+    /// It was taken out of it, and holds its error.
+    Undone,
+    /// It cannot be taken out of it alone. It holds its error.
+    Spoilt,
+}
+
+fn together(
+    statements: &mut Statements<'_>,
+    jobs: &mut [Box<dyn Job>],
+    run: fn(&mut Statements<'_>, &mut dyn Job) -> Result<Did, Cause>,
+) -> Result<Together, Shared> {
     let connection = statements.connection();
     statements.control(&BEGIN).map_err(|error| Shared::new("begin a transaction", error))?;
     let mut committed = 0;
     for job in jobs {
-        match in_savepoint(statements, job.as_mut()) {
-            Ok(good) => committed += usize::from(good),
+        let did = run(statements, job.as_mut());
+        match did {
+            Ok(Did::Good) => committed += 1,
+            Ok(Did::Undone) => {}
+            Ok(Did::Spoilt) => {
+                roll_back(statements);
+                return Ok(Together::Refused);
+            }
             Err(cause) => {
-                if !connection.is_autocommit() {
-                    roll_back(statements);
-                }
+                roll_back(statements);
                 return Err(Shared::with("run an operation in a transaction with others", cause));
             }
         }
     }
-    statements.control(&COMMIT).map_err(|error| {
-        if !connection.is_autocommit() {
-            roll_back(statements);
-        }
-        Shared::new("commit", error)
-    })?;
-    Ok(committed)
+    let done = statements.control(&COMMIT);
+    if !connection.is_autocommit() {
+        roll_back(statements);
+    }
+    done.map_err(|error| Shared::new("commit", error))?;
+    Ok(Together::Committed(committed))
 }
 
-/// Runs one job; whether it is in the transaction. An error means that the transaction is lost for all.
-fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<bool, Cause> {
+/// Runs one job as if none could fail: a savepoint each would triple what an operation costs, because SQLite copies every
+/// page that it touches to a file first.
+fn without_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<Did, Cause> {
+    match attempt(statements, job) {
+        (true, None) => Ok(Did::Good),
+        _ => Ok(Did::Spoilt),
+    }
+}
+
+/// Runs one job so that it can be taken out again. An error means that the transaction is lost for all.
+fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<Did, Cause> {
     control(statements, &SAVE)?;
-    let mut tx = SqliteTx::new(statements, job.name());
-    let mut good = job.attempt(&mut tx);
-    if let Some(cause) = tx.into_failure() {
+    let (good, failure) = attempt(statements, job);
+    match failure {
         // On a full disk SQLite takes back the whole transaction by itself, and with it those who went before.
-        if statements.connection().is_autocommit() {
-            return Err(cause);
+        Some(cause) if statements.connection().is_autocommit() => return Err(cause),
+        None if good => {
+            control(statements, &RELEASE)?;
+            return Ok(Did::Good);
         }
-        if good {
-            job.refuse(went_on(job.name()));
-            good = false;
-        }
+        _ => {}
     }
-    if !good {
-        control(statements, &UNDO)?;
-    }
+    control(statements, &UNDO)?;
     control(statements, &RELEASE)?;
-    Ok(good)
+    Ok(Did::Undone)
+}
+
+/// Runs one job; whether it is good as far as it knows, and why a statement of it failed, if one did.
+fn attempt(statements: &mut Statements<'_>, job: &mut dyn Job) -> (bool, Option<Cause>) {
+    let mut tx = SqliteTx::new(statements, job.name());
+    let good = job.attempt(&mut tx);
+    let failure = tx.into_failure();
+    if good && failure.is_some() {
+        job.refuse(went_on(job.name()));
+    }
+    (good, failure)
 }
 
 fn control(statements: &mut Statements<'_>, sql: &'static Sql) -> Result<(), Cause> {
     statements.control(sql).map_err(|error| -> Cause { Arc::new(error) })
 }
 
+/// Takes the transaction back, where SQLite has not done so by itself.
 fn roll_back(statements: &mut Statements<'_>) {
+    if statements.connection().is_autocommit() {
+        return;
+    }
     if let Err(error) = statements.control(&ROLLBACK) {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
