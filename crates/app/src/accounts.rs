@@ -43,14 +43,20 @@ impl App {
         self.throttle().attempt(&email, origin.source_address, self.now())?;
         let find = FindCredentials { email: email.clone() };
         let found = self.store().read(find).await.map_err(of_store)?;
-        let (account, known) = found
-            .map(|found| (found.account, found.password_hash))
-            .map_or((None, None), |(a, k)| (Some(a), Some(k)));
+        let (account, known) = found.map(|found| (found.account, found.password_hash)).unzip();
         let same = self.passwords().verify(password, known).await?;
+        let address = origin.source_address.map(tracing::field::display);
         let Some(account) = account.filter(|_| same) else {
+            tracing::warn!(
+                request.id = &*origin.request_id,
+                source.address = address,
+                "a sign-in was refused"
+            );
             return Err(Problem::new(Code::Forbidden, "The e-mail address or the password is not right."));
         };
         self.throttle().succeeded(&email);
+        let account_id = tracing::field::display(account);
+        tracing::info!(account.id = account_id, source.address = address, "somebody signed in");
         self.begin_session(account, origin, user_agent).await
     }
 

@@ -54,8 +54,8 @@ impl App {
         let link = SecretKey::mint(&brand, Kind::Setup, self.randomness());
         let at = self.now();
         let make = MakeSetupLink { digest: digest_of(link.reveal()), at, expires_at: at + SETUP_LINK_LIFE };
-        let made = self.store().write(make).await.map_err(of_store)?;
-        Ok(made.then_some(link))
+        let is_needed = self.store().write(make).await.map_err(of_store)?;
+        Ok(is_needed.then_some(link))
     }
 
     /// Whether a setup link can still be used.
