@@ -40,6 +40,8 @@ pub(super) fn check(root: &Path, repository: &Repository) -> Result<Vec<Finding>
 /// The part of `deny.toml` that is checked here.
 struct Rules {
     allowed: Vec<String>,
+    /// Crates that may have a licence besides: the crate, the licence.
+    exceptions: Vec<(String, String)>,
     banned: Vec<String>,
 }
 
@@ -50,9 +52,27 @@ impl Rules {
         let list = |section: &str, key: &str| table.get(section)?.get(key)?.as_array();
         let allowed = list("licenses", "allow").ok_or("deny.toml has no `licenses.allow`")?;
         let banned = list("bans", "deny").ok_or("deny.toml has no `bans.deny`")?;
+        let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+        let exception = |each: &toml::Value| {
+            let licences = each.get("allow")?.as_array()?;
+            let name = text(each.get("name")?)?;
+            Some(
+                licences
+                    .iter()
+                    .filter_map(text)
+                    .map(move |licence| (name.clone(), licence))
+                    .collect::<Vec<_>>(),
+            )
+        };
         Ok(Rules {
-            allowed: allowed.iter().filter_map(|each| Some(each.as_str()?.to_owned())).collect(),
-            banned: banned.iter().filter_map(|each| Some(each.get("name")?.as_str()?.to_owned())).collect(),
+            allowed: allowed.iter().filter_map(text).collect(),
+            exceptions: list("licenses", "exceptions")
+                .into_iter()
+                .flatten()
+                .filter_map(exception)
+                .flatten()
+                .collect(),
+            banned: banned.iter().filter_map(|each| text(each.get("name")?)).collect(),
         })
     }
 
@@ -65,7 +85,8 @@ impl Rules {
         }
         let words = licence.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
         let mut words = words.split_whitespace().peekable();
-        let fits = self.any_of(&mut words) && words.next().is_none();
+        let excepted = self.exceptions.iter().any(|(each, allowed)| each == name && allowed == licence);
+        let fits = excepted || (self.any_of(&mut words) && words.next().is_none());
         (!fits).then(|| format!("has {name} under `{licence}`, which deny.toml does not allow"))
     }
 
@@ -117,7 +138,8 @@ mod tests {
 
     fn rules() -> Rules {
         Rules::parse(
-            "[licenses]\nallow = ['MIT', 'Apache-2.0', 'A WITH b']\n[bans]\ndeny = [{ name = 'sqlx', reason = 'r' }]",
+            "[licenses]\nallow = ['MIT', 'Apache-2.0', 'A WITH b']\nexceptions = [{ name = 'kind', allow = ['MPL-2.0'] }]\n\
+             [bans]\ndeny = [{ name = 'sqlx', reason = 'r' }]",
         )
         .expect("it is well formed")
     }
@@ -141,6 +163,12 @@ mod tests {
         for (licence, fits) in cases {
             assert_eq!(rules().judge("a", licence, CRATES_IO).is_none(), fits, "{licence}");
         }
+    }
+
+    #[test]
+    fn an_exception_is_for_one_crate() {
+        assert!(rules().judge("kind", "MPL-2.0", CRATES_IO).is_none());
+        assert!(rules().judge("other", "MPL-2.0", CRATES_IO).is_some());
     }
 
     #[test]
