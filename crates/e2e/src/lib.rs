@@ -6,6 +6,7 @@
 pub mod api;
 pub mod browser;
 mod chromedriver;
+pub mod demo;
 pub mod page;
 pub mod readme;
 pub mod role;
