@@ -1,4 +1,4 @@
-//! What an answer means for a delivery: when to try again, and when to give up. `wire-formats.md` of the design, section 4.
+//! What an answer means for a delivery: when to try again, and when to give up. `docs/wire-formats.md`, section 4.
 //!
 //! The dispatcher calls [`next_step`] after each attempt; nothing else decides about retries.
 

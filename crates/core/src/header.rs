@@ -1,4 +1,4 @@
-//! Custom headers of a webhook: which may be set, and to what. Rules: `wire-formats.md` of the design, section 2.6.
+//! Custom headers of a webhook: which may be set, and to what. Rules: `docs/wire-formats.md`, section 2.6.
 
 use std::fmt;
 

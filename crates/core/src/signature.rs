@@ -1,4 +1,4 @@
-//! Signatures of deliveries: Standard Webhooks 1.0.0; `wire-formats.md` of the design, section 3.
+//! Signatures of deliveries: Standard Webhooks 1.0.0; `docs/wire-formats.md`, section 3.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

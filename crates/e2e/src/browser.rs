@@ -129,7 +129,7 @@ impl Browser {
         entries.into_iter().map(|entry| format!("{} {}", entry.level, entry.message)).collect()
     }
 
-    /// Saves a picture of the whole page as `target/screenshots/<name>.png`, or where `KEYBELL_PICTURES` says.
+    /// Saves a picture of what the window shows as `target/screenshots/<name>.png`, or where `KEYBELL_PICTURES` says.
     pub async fn picture(&self, name: &str) -> PathBuf {
         let folder = std::env::var_os("KEYBELL_PICTURES").map_or_else(default_pictures, PathBuf::from);
         std::fs::create_dir_all(&folder).expect("a folder for pictures can be made");

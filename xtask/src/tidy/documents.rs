@@ -1,4 +1,4 @@
-//! The documents name files that are there: each path in backticks, and each relative link.
+//! Documents and comments name files that are there: each path in backticks, and each relative link of a document.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,6 +10,15 @@ const ROOTS: &[&str] = &["crates/", "xtask/", "docs/", ".ci/", ".cargo/", ".conf
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let mut found = Vec::new();
+    let comments = repository.below("crates", "rs").chain(repository.below("xtask", "rs"));
+    for (path, text) in comments {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//"))
+        {
+            for said in named_in(line).into_iter().filter(|said| !exists(Path::new(said))) {
+                found.push(Finding::at(path, index + 1, format!("names `{said}`, which is not there")));
+            }
+        }
+    }
     for (path, text) in repository.below("", "md") {
         for (index, line) in text.lines().enumerate() {
             let named = named_in(line).into_iter().map(|named| (PathBuf::from(named), named));
@@ -67,6 +76,12 @@ mod tests {
     fn paths_in_backticks_exist() {
         assert_eq!(found("Look at `xtask/src/main.rs` and `xtask/src/tidy`, not at `text/html`."), 0);
         assert_eq!(found("Look at `xtask/src/nowhere.rs`."), 1);
+    }
+
+    #[test]
+    fn comments_are_held_to_it_and_code_is_not() {
+        let text = "//! See `docs/nowhere.md`.\nlet a = \"`docs/nowhere.md`\";";
+        assert_eq!(check(&Repository::made_of(&[("crates/app/src/a.rs", text)])).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The event as `CloudEvents` 1.0 in structured mode: `wire-formats.md` of the design, section 2.4.
+//! The event as `CloudEvents` 1.0 in structured mode: `docs/wire-formats.md`, section 2.4.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! The event as a form: `payload=` and the JSON document; `wire-formats.md` of the design, section 2.3.
+//! The event as a form: `payload=` and the JSON document; `docs/wire-formats.md`, section 2.3.
 
 use url::form_urlencoded::byte_serialize;
 

@@ -1,4 +1,4 @@
-//! The event as one JSON object: `wire-formats.md` of the design, section 2.1.
+//! The event as one JSON object: `docs/wire-formats.md`, section 2.1.
 
 use std::io::Write as _;
 

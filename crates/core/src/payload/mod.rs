@@ -1,4 +1,4 @@
-//! Bodies of deliveries: one event as JSON, XML, a form or `CloudEvents`. Formats: `wire-formats.md` of the design, section 2.
+//! Bodies of deliveries: one event as JSON, XML, a form or `CloudEvents`. Formats: `docs/wire-formats.md`, section 2.
 //!
 //! What is encoded here is sent byte for byte and signed byte for byte. `data` comes in as the publisher's bytes and never
 //! becomes a tree, so that number spelling, member order and duplicate members survive.

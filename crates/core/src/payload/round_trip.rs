@@ -1,4 +1,4 @@
-//! The judge of the XML format: a reader written from the table of `wire-formats.md`, section 2.2, with `quick-xml` and
+//! The judge of the XML format: a reader written from the table of `docs/wire-formats.md`, section 2.2, with `quick-xml` and
 //! without a line of the encoder, and the property that JSON → XML → JSON loses nothing.
 //!
 //! Values are compared as [`Tree`]s, which keep what a map or a float would lose.

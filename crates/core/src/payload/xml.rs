@@ -1,4 +1,4 @@
-//! The event as XML, from which the same JSON can be read back: `wire-formats.md` of the design, section 2.2.
+//! The event as XML, from which the same JSON can be read back: `docs/wire-formats.md`, section 2.2.
 //!
 //! A walk over the tokens of the data, which writes each as it comes; nothing is built up but the names of what is open.
 
