@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use hdrhistogram::Histogram;
 use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
-use keybell_store::{Arg, DatabaseUrl, Op, OpenOptions, Stats, Store, StoreError, Tx, bulks, statements};
+use keybell_store::{
+    Arg, DatabaseUrl, Isolation, Op, OpenOptions, Stats, Store, StoreError, Tx, bulks, statements,
+};
 use keybell_testkit::postgres::TestPostgres;
 use keybell_testkit::random::SeededRandomness;
 use machine::Cpu;
@@ -133,14 +135,25 @@ struct Accept(Item);
 
 impl Op for Accept {
     const NAME: &'static str = "spike.accept";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Item { workspace, event, delivery, webhook, at, data } = &self.0;
-        tx.exec(&INSERT_EVENT, &[workspace.into(), event.into(), EVENT_TYPE.into(), (*at).into(), Arg::Bytes(data)])?;
+        tx.exec(
+            &INSERT_EVENT,
+            &[workspace.into(), event.into(), EVENT_TYPE.into(), (*at).into(), Arg::Bytes(data)],
+        )?;
         tx.exec(
             &INSERT_PENDING,
-            &[workspace.into(), delivery.into(), webhook.into(), event.into(), EVENT_TYPE.into(), (*at).into()],
+            &[
+                workspace.into(),
+                delivery.into(),
+                webhook.into(),
+                event.into(),
+                EVENT_TYPE.into(),
+                (*at).into(),
+            ],
         )?;
         Ok(())
     }
@@ -150,6 +163,7 @@ struct Finish(Item);
 
 impl Op for Finish {
     const NAME: &'static str = "spike.finish";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
@@ -157,7 +171,14 @@ impl Op for Finish {
         tx.exec(&DELETE_PENDING, &[workspace.into(), delivery.into()])?;
         tx.exec(
             &INSERT_FINISHED,
-            &[workspace.into(), delivery.into(), webhook.into(), event.into(), EVENT_TYPE.into(), (*at).into()],
+            &[
+                workspace.into(),
+                delivery.into(),
+                webhook.into(),
+                event.into(),
+                EVENT_TYPE.into(),
+                (*at).into(),
+            ],
         )?;
         tx.exec(&INSERT_ATTEMPT, &[workspace.into(), delivery.into(), (*at).into(), URL.into()])?;
         Ok(())
@@ -174,6 +195,7 @@ enum Todo {
 
 impl Op for Batch {
     const NAME: &'static str = "spike.batch";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
@@ -183,17 +205,37 @@ impl Op for Batch {
             match todo {
                 Todo::Accept(Item { workspace, event, delivery, webhook, at, data }) => {
                     let (workspace, at) = (Arg::from(workspace), Arg::from(*at));
-                    events.extend([workspace, event.into(), EVENT_TYPE.into(), at, Arg::Bytes(data), 1.into()]);
-                    pending.extend([workspace, delivery.into(), webhook.into(), event.into(), EVENT_TYPE.into()]);
+                    events.extend([
+                        workspace,
+                        event.into(),
+                        EVENT_TYPE.into(),
+                        at,
+                        Arg::Bytes(data),
+                        1.into(),
+                    ]);
+                    pending.extend([
+                        workspace,
+                        delivery.into(),
+                        webhook.into(),
+                        event.into(),
+                        EVENT_TYPE.into(),
+                    ]);
                     pending.extend([Arg::Int(0), "event".into(), at, at]);
                 }
                 Todo::Finish(Item { workspace, event, delivery, webhook, at, .. }) => {
-                    let (workspace, delivery, at) = (Arg::from(workspace), Arg::from(delivery), Arg::from(*at));
+                    let (workspace, delivery, at) =
+                        (Arg::from(workspace), Arg::from(delivery), Arg::from(*at));
                     done.extend([workspace, delivery]);
                     finished.extend([workspace, delivery, webhook.into(), event.into(), EVENT_TYPE.into()]);
                     finished.extend(["succeeded".into(), Arg::Int(1), Arg::Int(200), at]);
                     attempts.extend([workspace, delivery, Arg::Int(1), "event".into(), at, Arg::Int(1000)]);
-                    attempts.extend([URL.into(), "application/json".into(), "{}".into(), Arg::Int(200), Arg::Int(0)]);
+                    attempts.extend([
+                        URL.into(),
+                        "application/json".into(),
+                        "{}".into(),
+                        Arg::Int(200),
+                        Arg::Int(0),
+                    ]);
                 }
             }
         }
@@ -275,11 +317,15 @@ fn main() -> Outcome<()> {
         "{} B of data, {} workspaces, {} s a run, {} writing connections on PostgreSQL\n",
         DATA_BYTES, options.workspaces, options.seconds, options.postgres_writers
     );
-    println!("| engine | way | callers | events/s | ops/commit | p50 ms | p99 ms | process µs/event | PostgreSQL µs/event |");
+    println!(
+        "| engine | way | callers | events/s | ops/commit | p50 ms | p99 ms | process µs/event | PostgreSQL µs/event |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     for engine in [Engine::Sqlite, Engine::Postgres] {
         for way in [Way::One, Way::Gathered, Way::Finished, Way::GatheredFinished] {
-            if options.engine.is_some_and(|only| only != engine) || options.way.is_some_and(|only| only != way) {
+            if options.engine.is_some_and(|only| only != engine)
+                || options.way.is_some_and(|only| only != way)
+            {
                 continue;
             }
             for &callers in &options.callers {

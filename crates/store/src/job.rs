@@ -6,12 +6,15 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::StoreError;
-use crate::tx::{Op, Query, Read, Tx};
+use crate::tx::{Isolation, Op, Query, Read, Tx};
 
 /// An operation that waits for its lane. However it ends, its caller hears of it exactly once.
 pub(crate) trait Job: Send {
     /// The operation's name.
     fn name(&self) -> &'static str;
+
+    /// How far it is kept apart from others.
+    fn isolation(&self) -> Isolation;
 
     /// Runs the operation and keeps its result; whether that is one to commit. A panic is a result not to commit.
     fn attempt(&mut self, tx: &mut dyn Tx) -> bool;
@@ -49,6 +52,10 @@ impl<O: Op, F: FnOnce(Result<O::Out, StoreError>) + Send> Pending<O, F> {
 impl<O: Op, F: FnOnce(Result<O::Out, StoreError>) + Send> Job for Pending<O, F> {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+
+    fn isolation(&self) -> Isolation {
+        O::ISOLATION
     }
 
     fn attempt(&mut self, tx: &mut dyn Tx) -> bool {

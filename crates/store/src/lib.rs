@@ -29,5 +29,5 @@ pub use open::{OpenError, OpenOptions, known_migrations, migrate, pending_migrat
 pub use sql::{Bulk, Sql};
 pub use stats::Stats;
 pub use store::Store;
-pub use tx::{Arg, Op, Query, Read, Row, Tx};
+pub use tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 pub use url::{BadDatabaseUrl, DatabaseUrl};

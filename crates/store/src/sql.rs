@@ -44,7 +44,12 @@ impl Bulk {
     /// the last and PostgreSQL either. Checking the keys is left out of release builds.
     pub(crate) fn check(&self, values: &[Arg<'_>]) {
         let width = self.columns.len();
-        assert!(values.len().is_multiple_of(width), "{}: {} values are not rows of {width}", self.name, values.len());
+        assert!(
+            values.len().is_multiple_of(width),
+            "{}: {} values are not rows of {width}",
+            self.name,
+            values.len()
+        );
         if cfg!(debug_assertions)
             && let Verb::Update { keys } = self.verb
         {

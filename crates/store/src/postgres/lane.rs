@@ -19,6 +19,7 @@ use crate::queue::Queue;
 use crate::shared_error::Shared;
 use crate::sqlite::went_on;
 use crate::stats::{Counters, count};
+use crate::tx::Isolation;
 
 /// Most operations in one transaction: enough to hide the wait for the disk, few enough that the first does not wait long
 /// for the last, and that row locks are held for milliseconds.
@@ -51,9 +52,13 @@ impl Purpose {
         }
     }
 
-    fn begin(self) -> &'static str {
+    /// Begins a transaction that is strict enough for all the jobs.
+    fn begin(self, jobs: &[Box<dyn Job>]) -> &'static str {
         match self {
             Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Purpose::Write if jobs.iter().all(|job| job.isolation() == Isolation::PerStatement) => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED"
+            }
             Purpose::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
         }
     }
@@ -112,14 +117,11 @@ impl Lane {
                 self.note(all, 0);
                 group.drain(..).for_each(|job| job.settle(Ok(())));
             }
-            Ok(Ended::Refused | Ended::Conflict(_)) if all > 1 => {
-                group.drain(..).for_each(|job| self.alone(job));
-            }
-            Ok(Ended::Refused) => {
+            Ok(Ended::Refused) if all == 1 => {
                 self.note(0, all);
                 group.drain(..).for_each(|job| job.settle(Ok(())));
             }
-            Ok(Ended::Conflict(_)) => group.drain(..).for_each(|job| self.alone(job)),
+            Ok(Ended::Refused | Ended::Conflict(_)) => group.drain(..).for_each(|job| self.alone(job)),
             Ok(Ended::Lost(error) | Ended::Over(error)) | Err(error) => {
                 self.note(0, all);
                 group.drain(..).for_each(|job| job.settle(Err(error.unavailable())));
@@ -150,12 +152,16 @@ impl Lane {
         job.settle(ended);
     }
 
-    /// Tries a transaction of all `jobs`, once more if the connection is lost before its commit. An error means that there
-    /// is no connection to be had.
+    /// Tries a transaction of all `jobs`: once more if the connection is lost before its commit, and once more if several
+    /// met another transaction, which is over then. An error means that there is no connection to be had.
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Ended, Shared> {
         match self.once(jobs)? {
             Ended::Lost(error) => {
                 tracing::warn!(error = %error.unavailable(), "the connection to PostgreSQL is lost; connecting anew");
+                self.once(jobs)
+            }
+            Ended::Conflict(_) if jobs.len() > 1 => {
+                count(&self.counters.retries, 1);
                 self.once(jobs)
             }
             ended => Ok(ended),
@@ -214,7 +220,7 @@ fn transaction(
     purpose: Purpose,
     jobs: &mut [Box<dyn Job>],
 ) -> Ended {
-    if let Err(error) = connection.control(purpose.begin()) {
+    if let Err(error) = connection.control(purpose.begin(jobs)) {
         return ended_by(Failure::of(&error), "begin a transaction", error);
     }
     for job in jobs {

@@ -37,7 +37,8 @@ pub(crate) fn start(
     migrate(config, database, options)?;
     let threads = Threads::new();
     let lanes = |count: usize, purpose| (1..=count.max(1)).map(move |number| (purpose, number));
-    let all = lanes(options.postgres_writers, Purpose::Write).chain(lanes(options.postgres_readers, Purpose::Read));
+    let all =
+        lanes(options.postgres_writers, Purpose::Write).chain(lanes(options.postgres_readers, Purpose::Read));
     for (purpose, number) in all {
         let queue = if purpose == Purpose::Write { writes } else { reads };
         let lane = Lane::new(purpose, config.clone(), Arc::clone(queue), Arc::clone(counters));
@@ -56,8 +57,10 @@ pub(crate) fn migrate(
     options: &OpenOptions,
 ) -> Result<Vec<Migration>, OpenError> {
     let work = || {
-        let connection = Connection::connect(config)
-            .map_err(OpenError::unusable(database, "its server cannot be reached, or refuses the connection"))?;
+        let connection = Connection::connect(config).map_err(OpenError::unusable(
+            database,
+            "its server cannot be reached, or refuses the connection",
+        ))?;
         let mut schema = schema::PostgresSchema::locked(connection)
             .map_err(OpenError::unusable(database, "its schema cannot be locked"))?;
         bring_up_to_date(&mut schema, database, options)

@@ -48,7 +48,8 @@ pub(crate) fn start(
     bring_up_to_date(&mut writer, database, options)?;
 
     if let Some(bytes) = options.sqlite_bytes_max {
-        connection::limit(&writer, bytes).map_err(OpenError::unusable(database, "its size cannot be limited"))?;
+        connection::limit(&writer, bytes)
+            .map_err(OpenError::unusable(database, "its size cannot be limited"))?;
     }
 
     let threads = Threads::new();

@@ -10,18 +10,25 @@ use crate::schema::{connect_postgres, connect_sqlite};
 
 #[test]
 fn every_file_that_declares_statements_is_registered() {
-    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
     let registered: BTreeSet<_> = statements().iter().map(|statement| statement.name).collect();
-    for file in std::fs::read_dir(ops).expect("the operations are beside the tests") {
-        let path = file.expect("a file").path();
-        let text = std::fs::read_to_string(&path).expect("source is text");
-        let module = path.file_stem().and_then(|stem| stem.to_str()).expect("a module's name");
-        for name in declared(&text) {
-            let name = format!("keybell_store::ops::{module}::{name}");
-            assert!(
-                registered.contains(name.as_str()),
-                "{name} is not in ops::all_statements or ops::all_bulks"
-            );
+    let mut directories =
+        vec![(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops"), "keybell_store::ops".to_owned())];
+    while let Some((directory, parent)) = directories.pop() {
+        for file in std::fs::read_dir(directory).expect("the operations are beside the tests") {
+            let path = file.expect("a file").path();
+            let module = path.file_stem().and_then(|stem| stem.to_str()).expect("a module's name");
+            let module = format!("{parent}::{module}");
+            if path.is_dir() {
+                directories.push((path, module));
+                continue;
+            }
+            for name in declared(&std::fs::read_to_string(&path).expect("source is text")) {
+                let name = format!("{module}::{name}");
+                assert!(
+                    registered.contains(name.as_str()),
+                    "{name} is not in ops::all_statements or ops::all_bulks"
+                );
+            }
         }
     }
 }
