@@ -8,7 +8,10 @@ pub mod accounts;
 pub mod audit;
 pub mod catalogue;
 mod commit;
+pub mod deliveries;
+pub mod delivery;
 pub mod event_types;
+pub mod events;
 pub mod health;
 pub mod idempotency;
 mod keyring;
@@ -36,6 +39,7 @@ use keybell_core::{Clock, Randomness};
 use keybell_store::Store;
 
 use catalogue::Catalogue;
+use delivery::Engine;
 use keyring::{Keyring, Peppers};
 use operator_keys::OperatorKeys;
 use passwords::Passwords;
@@ -64,6 +68,7 @@ struct Inner {
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
     registry: Arc<Registry>,
+    engine: Engine,
     passwords: Passwords,
     throttle: Throttle,
 }
@@ -99,6 +104,13 @@ impl App {
         catalogue.load(&store).await.map_err(problems::of_store)?;
         let registry = Arc::new(Registry::new(Arc::clone(&catalogue)));
         registry.load(&store, &sealer).await?;
+        let engine = Engine::new(
+            &settings,
+            store.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&randomness),
+            Arc::clone(&registry),
+        );
         let inner = Arc::new(Inner {
             settings,
             clock,
@@ -111,6 +123,7 @@ impl App {
             directory,
             catalogue,
             registry,
+            engine,
             passwords: Passwords::new(),
             throttle: Throttle::new(),
         });
@@ -140,6 +153,25 @@ impl App {
     /// The event types and scopes in memory.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.inner.catalogue
+    }
+
+    /// The delivery engine.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Starts to deliver, a shard on each of `runtimes` (at least one), and takes up what this node had when it ended.
+    /// Current-thread runtimes, one for each core, cost the least.
+    pub async fn start_engine(
+        &self,
+        runtimes: &[tokio::runtime::Handle],
+    ) -> Result<(), keybell_core::Problem> {
+        self.engine().start(runtimes).await
+    }
+
+    /// Begins no attempt any more, waits up to `grace` for those under way, and leaves the rest on disk.
+    pub async fn stop_engine(&self, grace: std::time::Duration) {
+        self.engine().stop(grace).await;
     }
 
     /// The webhooks in memory, ready to be called.

@@ -4,6 +4,8 @@
 //! pending ones and becomes a compact row of history; one that is tried again gets its next time. A webhook that is gone
 //! is disabled in the same transaction, with its audit entry.
 
+use std::sync::Arc;
+
 use keybell_core::grant::Origin;
 use keybell_core::{ActorRef, AuditId, DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
@@ -146,13 +148,13 @@ pub enum Health {
     },
 }
 
-/// Records outcomes. Gives the webhooks that were disabled by it.
+/// Records outcomes. Gives the webhooks that were disabled by it. Shared with whoever tries again where the store is away.
 #[derive(Debug)]
 pub struct RecordAttempts {
     /// The outcomes, no two of the same delivery.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Arc<Vec<Outcome>>,
     /// What they mean for the health of webhooks.
-    pub health: Vec<HealthChange>,
+    pub health: Arc<Vec<HealthChange>>,
 }
 
 impl Op for RecordAttempts {
@@ -173,7 +175,7 @@ impl Op for RecordAttempts {
             self.outcomes.iter().collect()
         } else {
             let mut kept = Vec::with_capacity(self.outcomes.len());
-            for outcome in &self.outcomes {
+            for outcome in self.outcomes.iter() {
                 if event_is_there(tx.as_read(), outcome)? {
                     kept.push(outcome);
                 }
@@ -189,7 +191,7 @@ impl Op for RecordAttempts {
 impl RecordAttempts {
     fn change_health(&self, tx: &mut dyn Tx) -> Result<Vec<(WorkspaceId, WebhookId)>, StoreError> {
         let mut disabled = Vec::new();
-        for change in &self.health {
+        for change in self.health.iter() {
             let webhook = [Arg::from(&change.workspace), Arg::from(&change.webhook)];
             let at = Arg::from(change.at);
             match change.health {

@@ -8,7 +8,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::events::EventRecord;
-use crate::tx::{Arg, Op, Read, Row, Tx};
+use crate::tx::{Arg, Op, Row, Tx};
 use crate::{bulks, statements};
 
 /// When a delivery is due whose webhook is disabled: at the end of time.

@@ -143,7 +143,7 @@ impl Query for ListDeliveries {
             found.extend(self.finished(tx)?);
         }
         // A delivery that is finished in this moment stands in one table only: both are read from one snapshot.
-        found.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+        found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id));
         found.truncate(usize::try_from(self.rows).unwrap_or(0));
         Ok(found)
     }

@@ -66,9 +66,12 @@ impl Op for DeleteOld {
         let workspace = Arg::from(&self.workspace);
         let rows = Arg::Int(self.rows);
         let mut gone = tx.exec(&DELETE_ATTEMPTS, &[workspace, (&attempts).into(), rows])?;
-        gone += tx.exec(&DELETE_PENDING, &[workspace, (&deliveries).into(), rows])?;
-        gone += tx.exec(&DELETE_FINISHED, &[workspace, (&deliveries).into(), rows])?;
-        gone += tx.exec(&DELETE_EVENTS, &[workspace, (&events).into(), rows])?;
+        let pending = tx.exec(&DELETE_PENDING, &[workspace, (&deliveries).into(), rows])?;
+        gone += pending + tx.exec(&DELETE_FINISHED, &[workspace, (&deliveries).into(), rows])?;
+        // No pending delivery is ever without its event.
+        if pending < self.rows.unsigned_abs() {
+            gone += tx.exec(&DELETE_EVENTS, &[workspace, (&events).into(), rows])?;
+        }
         Ok(gone)
     }
 }

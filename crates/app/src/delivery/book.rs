@@ -1,0 +1,184 @@
+//! How much of what waits is in memory: places that deliveries take and give back.
+//!
+//! A delivery without a place waits on disk. Ten million that wait cost disk, not memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use keybell_core::WebhookId;
+use tokio::sync::Notify;
+
+/// Most deliveries in memory: a second or two of work, at some hundred bytes each beside their data.
+pub const IN_MEMORY_MAX: usize = 65_536;
+/// Most bytes of data that deliveries in memory hold, counted once for each delivery.
+pub const IN_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most deliveries in memory for one webhook: a sixteenth, so that one endpoint that hangs cannot fill the memory.
+pub const IN_MEMORY_PER_WEBHOOK_MAX: usize = 4_096;
+
+/// Counts what is in memory, in all and by webhook.
+#[derive(Default)]
+pub(super) struct Book {
+    deliveries: AtomicUsize,
+    bytes: AtomicUsize,
+    webhooks: papaya::HashMap<WebhookId, Arc<Gauge>>,
+    /// Set while somebody waits for room.
+    wanted: AtomicBool,
+    room: Notify,
+}
+
+/// What is known of one webhook across threads.
+#[derive(Default)]
+pub(super) struct Gauge {
+    in_memory: AtomicUsize,
+    behind: AtomicBool,
+    health: AtomicU8,
+}
+
+/// The place of one delivery in memory. Dropping it gives the place back.
+pub(super) struct Place {
+    book: Arc<Book>,
+    gauge: Arc<Gauge>,
+    bytes: usize,
+}
+
+impl Book {
+    /// The gauge of a webhook.
+    pub(super) fn gauge(&self, webhook: WebhookId) -> Arc<Gauge> {
+        let webhooks = self.webhooks.pin();
+        Arc::clone(webhooks.get_or_insert_with(webhook, Arc::default))
+    }
+
+    /// Forgets a webhook that was deleted.
+    pub(super) fn forget(&self, webhook: WebhookId) {
+        self.webhooks.pin().remove(&webhook);
+    }
+
+    /// A place for a delivery with `bytes` of data, if there is room for it in all and at its webhook.
+    pub(super) fn place(self: &Arc<Self>, gauge: &Arc<Gauge>, bytes: usize) -> Option<Place> {
+        // Counted first and looked at then: so the bounds hold without a lock, whoever else counts.
+        let place = Place { book: Arc::clone(self), gauge: Arc::clone(gauge), bytes };
+        let of_webhook = gauge.in_memory.fetch_add(1, Ordering::Relaxed);
+        let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed);
+        let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = of_webhook < IN_MEMORY_PER_WEBHOOK_MAX
+            && deliveries < IN_MEMORY_MAX
+            && held + bytes <= IN_MEMORY_BYTES_MAX;
+        fits.then_some(place)
+    }
+
+    /// How many deliveries may still be taken into memory.
+    pub(super) fn room(&self) -> usize {
+        if self.bytes.load(Ordering::Relaxed) >= IN_MEMORY_BYTES_MAX {
+            return 0;
+        }
+        IN_MEMORY_MAX.saturating_sub(self.deliveries.load(Ordering::Relaxed))
+    }
+
+    /// Comes back when there is room.
+    pub(super) async fn wait_for_room(&self) {
+        loop {
+            let given_back = self.room.notified();
+            self.wanted.store(true, Ordering::SeqCst);
+            if self.room() > 0 {
+                return;
+            }
+            given_back.await;
+        }
+    }
+
+    /// Deliveries in memory, and the bytes they hold.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.deliveries.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gauge.in_memory.fetch_sub(1, Ordering::Relaxed);
+        self.book.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.book.deliveries.fetch_sub(1, Ordering::SeqCst);
+        if self.book.wanted.load(Ordering::Relaxed) && self.book.wanted.swap(false, Ordering::SeqCst) {
+            self.book.room.notify_waiters();
+        }
+    }
+}
+
+/// Not known since the start, answering, failing.
+const HEALTH_UNKNOWN: u8 = 0;
+const HEALTH_GOOD: u8 = 1;
+const HEALTH_BAD: u8 = 2;
+
+impl Gauge {
+    /// Deliveries of this webhook in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        self.in_memory.load(Ordering::Relaxed)
+    }
+
+    /// Whether deliveries wait on disk for want of a place: new ones then wait behind them.
+    pub(super) fn behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Says whether deliveries wait on disk.
+    pub(super) fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// Notes how an attempt went; true where that is news.
+    pub(super) fn note_health(&self, good: bool) -> bool {
+        let health = if good { HEALTH_GOOD } else { HEALTH_BAD };
+        self.health.swap(health, Ordering::Relaxed) != health
+    }
+
+    /// Forgets how attempts went, so that the next one is news again.
+    pub(super) fn forget_health(&self) {
+        self.health.store(HEALTH_UNKNOWN, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keybell_core::WebhookId;
+
+    use super::*;
+
+    fn webhook(byte: u8) -> WebhookId {
+        WebhookId::from_bytes([byte; 16])
+    }
+
+    #[test]
+    fn a_webhook_has_its_limit_and_not_one_more() {
+        let book = Arc::new(Book::default());
+        let gauge = book.gauge(webhook(1));
+        let places: Vec<_> = (0..IN_MEMORY_PER_WEBHOOK_MAX).map(|_| book.place(&gauge, 1)).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(book.place(&gauge, 1).is_none(), "one more");
+        assert!(book.place(&book.gauge(webhook(2)), 1).is_some(), "another webhook has room");
+        drop(places);
+        assert_eq!((gauge.in_memory(), book.held()), (0, (0, 0)));
+    }
+
+    #[test]
+    fn bytes_are_bounded_to_the_byte() {
+        let book = Arc::new(Book::default());
+        let gauge = book.gauge(webhook(1));
+        let most = book.place(&gauge, IN_MEMORY_BYTES_MAX).expect("at the limit");
+        assert!(book.place(&gauge, 1).is_none(), "one past it");
+        assert_eq!(book.room(), 0);
+        drop(most);
+        assert!(book.place(&gauge, IN_MEMORY_BYTES_MAX + 1).is_none(), "more than all");
+    }
+
+    #[test]
+    fn all_webhooks_together_have_their_limit() {
+        let book = Arc::new(Book::default());
+        let mut places = Vec::new();
+        for number in 0..IN_MEMORY_MAX {
+            let byte = u8::try_from(number / IN_MEMORY_PER_WEBHOOK_MAX).expect("sixteen of them");
+            places.push(book.place(&book.gauge(webhook(byte)), 1).expect("within the limit"));
+        }
+        assert!(book.place(&book.gauge(webhook(200)), 1).is_none());
+        places.pop();
+        assert!(book.place(&book.gauge(webhook(200)), 1).is_some());
+    }
+}

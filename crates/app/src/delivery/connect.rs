@@ -1,0 +1,273 @@
+//! The connector: resolve, check, connect. The only place from which Keybell opens a connection to a stranger.
+//!
+//! Every address that a name resolves to is held against the target policy at the moment of connecting, and only an
+//! address that was checked is connected to. A name that pointed elsewhere when the webhook was made, or a moment ago,
+//! gains nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use keybell_core::target::TargetPolicy;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::exchange::{Failure, FailureCode, Timings};
+use super::target::{Endpoint, HostName, Target};
+
+/// Most addresses of a name that are tried: a name with more gains nothing by them within one connect time-out.
+const ADDRESSES_MAX: usize = 8;
+
+/// Turns names into addresses: the operating system, or in a test whoever lies best.
+pub trait Resolve: Send + Sync + 'static {
+    /// The addresses of `host`, with `port`.
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+}
+
+/// The operating system's resolver.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }.boxed()
+    }
+}
+
+/// Opens connections to endpoints. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    policy: Arc<TargetPolicy>,
+    resolver: Arc<dyn Resolve>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Connector {
+    /// A connector that calls what `policy` allows, and trusts the system's roots and `extra_roots`.
+    pub fn new(
+        policy: TargetPolicy,
+        resolver: Arc<dyn Resolve>,
+        extra_roots: &[CertificateDer<'static>],
+    ) -> Connector {
+        Connector { policy: Arc::new(policy), resolver, tls: Arc::new(tls_config(extra_roots)) }
+    }
+
+    /// Opens a connection to `target` within `within`. `timings` is filled as far as it gets.
+    pub async fn connect(
+        &self,
+        target: &Target,
+        within: Duration,
+        timings: &mut Timings,
+    ) -> Result<Stream, Failure> {
+        self.policy.check_url(&target.url).map_err(|refused| {
+            Failure::new(FailureCode::TargetRefused, format!("This URL may not be called: {refused}."))
+        })?;
+        match timeout(within, self.open(&target.endpoint, within, timings)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(too_slow(within, &target.endpoint, timings)),
+        }
+    }
+
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        within: Duration,
+        timings: &mut Timings,
+    ) -> Result<Stream, Failure> {
+        let began = Instant::now();
+        let addresses = self.addresses(endpoint, timings).await?;
+        let connecting = Instant::now();
+        let tcp = first_that_answers(&addresses, began + within).await?;
+        timings.connect = Some(connecting.elapsed());
+        // Requests are written whole; without this the last segment of one would wait for the peer's acknowledgement.
+        tcp.set_nodelay(true).ok();
+        if !endpoint.tls {
+            return Ok(Stream::Plain(tcp));
+        }
+        let shaking = Instant::now();
+        let name = match &endpoint.host {
+            HostName::Address(address) => ServerName::from(*address),
+            HostName::Name(name) => ServerName::try_from(name.clone()).map_err(|_| {
+                Failure::new(FailureCode::TlsFailed, format!("{name} is no name a certificate can be for."))
+            })?,
+        };
+        let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(|error| {
+            Failure::new(FailureCode::TlsFailed, format!("The TLS handshake failed: {error}."))
+        })?;
+        timings.tls = Some(shaking.elapsed());
+        Ok(Stream::Tls(Box::new(tls)))
+    }
+
+    /// The addresses of an endpoint that may be called, in the resolver's order.
+    async fn addresses(
+        &self,
+        endpoint: &Endpoint,
+        timings: &mut Timings,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let (shown, found) = match &endpoint.host {
+            HostName::Address(address) => {
+                (address.to_string(), vec![SocketAddr::new(*address, endpoint.port)])
+            }
+            HostName::Name(name) => {
+                let began = Instant::now();
+                let found = self.resolver.resolve(name, endpoint.port).await.map_err(|error| {
+                    Failure::new(FailureCode::DnsFailed, format!("{name} could not be resolved: {error}."))
+                })?;
+                timings.dns = Some(began.elapsed());
+                (name.clone(), found)
+            }
+        };
+        let mut refusal = None;
+        let mut allowed = Vec::new();
+        for address in found {
+            match self.policy.check_address(address.ip()) {
+                Ok(()) if allowed.len() < ADDRESSES_MAX => allowed.push(address),
+                Ok(()) => {}
+                Err(refused) => refusal = Some(format!("{} ({})", address.ip(), refused.rule())),
+            }
+        }
+        if !allowed.is_empty() {
+            return Ok(allowed);
+        }
+        Err(match refusal {
+            Some(why) => Failure::new(
+                FailureCode::TargetRefused,
+                format!("{shown} leads to an address that may not be called: {why}."),
+            ),
+            None => Failure::new(FailureCode::DnsFailed, format!("{shown} has no address.")),
+        })
+    }
+}
+
+/// Connects to the first address that answers. Each gets an equal share of the time left, so that one which swallows
+/// packets leaves time for the next.
+async fn first_that_answers(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Failure> {
+    let mut last = None;
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        let share = until.saturating_duration_since(Instant::now()) / left;
+        let failure = match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Failure::new(FailureCode::ConnectRefused, format!("{address} refused the connection."))
+            }
+            Ok(Err(error)) => {
+                Failure::new(FailureCode::ConnectFailed, format!("Connecting to {address} failed: {error}."))
+            }
+            Err(_) => Failure::new(
+                FailureCode::ConnectTimeout,
+                format!("{address} did not answer within {} ms.", share.as_millis()),
+            ),
+        };
+        last = Some(failure);
+    }
+    Err(last.unwrap_or_else(|| Failure::new(FailureCode::DnsFailed, "The name has no address.")))
+}
+
+fn too_slow(within: Duration, endpoint: &Endpoint, timings: &Timings) -> Failure {
+    let resolves = matches!(endpoint.host, HostName::Name(_));
+    let what = if resolves && timings.dns.is_none() {
+        "resolving the name"
+    } else if timings.connect.is_none() {
+        "connecting"
+    } else {
+        "the TLS handshake"
+    };
+    let sentence = format!("No connection within {} ms: {what} took too long.", within.as_millis());
+    Failure::new(FailureCode::ConnectTimeout, sentence)
+}
+
+fn tls_config(extra_roots: &[CertificateDer<'static>]) -> ClientConfig {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "some of the system's root certificates could not be read");
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, _) =
+        roots.add_parsable_certificates(found.certs.into_iter().chain(extra_roots.iter().cloned()));
+    if added == 0 {
+        tracing::warn!(
+            "the system has no root certificates: deliveries to https will fail; install ca-certificates"
+        );
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// A connection, with or without TLS.
+pub enum Stream {
+    /// Without.
+    Plain(TcpStream),
+    /// With.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Delivery: ingest, dispatch, send, record.
+//!
+//! The database is the recovery log, memory is the queue. [`ingest`] keeps events and deliveries in one transaction and
+//! hands them over in memory; [`dispatch`] sends them in fair turns; [`record`] takes the outcomes to disk. What does not
+//! go well, or has no room, waits on disk and is taken up by [`claim`] under a lease. So a crash loses nothing, and a first
+//! attempt that goes well reads nothing from the database.
+
+mod book;
+mod claim;
+pub mod client;
+pub mod connect;
+mod dispatch;
+pub mod exchange;
+mod house;
+mod ingest;
+mod job;
+mod pool;
+mod record;
+mod send;
+mod stats;
+pub mod target;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use keybell_core::delivery::RetryPolicy;
+use keybell_core::target::TargetPolicy;
+use keybell_core::{Clock, Problem, Randomness, WebhookId, WorkspaceId};
+use keybell_store::Store;
+use keybell_store::ops::deliveries::ReleaseNode;
+use keybell_store::ops::events::{Acceptance, NewCall};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::problems::of_store;
+use crate::registry::Registry;
+use crate::settings::{RetentionSettings, Settings};
+use book::Book;
+use claim::Due;
+use client::Client;
+use connect::{Connector, SystemResolver};
+use dispatch::{Message, Shard};
+use exchange::Transport;
+use ingest::Ingest;
+use job::Job;
+use record::Recorder;
+use send::Rules;
+use stats::Counters;
+
+pub use book::{IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX};
+pub use ingest::{GATHERED_BYTES_MAX, GATHERED_EVENTS_MAX};
+pub(crate) use job::encoded;
+pub use stats::EngineStats;
+
+/// What a lease holds beside the time of two attempts: for the write that records the outcome.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// What must be left of a lease beside the time of one attempt when that begins.
+const LEASE_LEFT_MARGIN: Duration = Duration::from_secs(5);
+/// How long what waits on disk for room is left to the node in whose care it is. The node asks for it as soon as there is
+/// room, and at its start; after this time, whoever looks takes it.
+const CARE: Duration = Duration::from_hours(1);
+/// How long a shard waits after a claim that failed.
+const BEHIND_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// The delivery engine of one installation on this node. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What the engine's parts share.
+struct Shared {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+    registry: Arc<Registry>,
+    rules: Rules,
+    policy: TargetPolicy,
+    retention: RetentionSettings,
+    under_way_max: usize,
+    under_way_per_webhook_max: usize,
+    /// How long a delivery in memory is this node's.
+    lease: Duration,
+    /// What must be left of that when an attempt begins.
+    lease_left_min: Duration,
+    leased_by: String,
+    cared_for_by: String,
+    book: Arc<Book>,
+    due: Due,
+    ingest: Ingest,
+    recorder: Recorder,
+    recorded_all: Notify,
+    counters: Counters,
+    running: OnceLock<Running>,
+    stopping: AtomicBool,
+}
+
+/// The tasks of an engine that was started.
+struct Running {
+    runtime: Handle,
+    shards: Vec<UnboundedSender<Message>>,
+    changed: UnboundedSender<(WorkspaceId, WebhookId)>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    shards: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// An engine that keeps what is published and does not deliver yet.
+    pub(crate) fn new(
+        settings: &Settings,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+        registry: Arc<Registry>,
+    ) -> Engine {
+        let delivery = &settings.delivery;
+        let retry = RetryPolicy {
+            schedule: delivery.retry_schedule.clone(),
+            jitter_percent: delivery.retry_jitter_percent,
+        };
+        let rules = Rules {
+            timeout: delivery.timeout,
+            connect_timeout: delivery.connect_timeout,
+            retry,
+            public_url: settings.public_url.to_string(),
+        };
+        let policy = TargetPolicy {
+            require_https: delivery.require_https,
+            allowed_networks: delivery.allowed_networks.clone(),
+        };
+        let shared = Shared {
+            store,
+            clock,
+            randomness,
+            registry,
+            policy,
+            retention: settings.retention.clone(),
+            under_way_max: delivery.max_in_flight,
+            under_way_per_webhook_max: delivery.max_in_flight_per_webhook,
+            lease: 2 * rules.timeout + LEASE_MARGIN,
+            lease_left_min: rules.timeout + LEASE_LEFT_MARGIN,
+            rules,
+            leased_by: settings.node.clone(),
+            // A name that no node has: node names end in letters or digits.
+            cared_for_by: format!("{}~", settings.node),
+            book: Arc::default(),
+            due: Due::default(),
+            ingest: Ingest::default(),
+            recorder: Recorder::default(),
+            recorded_all: Notify::new(),
+            counters: Counters::default(),
+            running: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        };
+        Engine { shared: Arc::new(shared) }
+    }
+
+    /// Starts to deliver over the network, a shard on each of `runtimes` (at least one), and takes up what this node had.
+    pub async fn start(&self, runtimes: &[Handle]) -> Result<(), Problem> {
+        let connector = Connector::new(self.shared.policy.clone(), Arc::new(SystemResolver), &[]);
+        self.start_over(runtimes, &|| Arc::new(Client::new(connector.clone()))).await
+    }
+
+    /// As [`Engine::start`], over other transports than the network: `transport` makes one for each shard.
+    pub async fn start_over(
+        &self,
+        runtimes: &[Handle],
+        transport: &(dyn Fn() -> Arc<dyn Transport> + Sync),
+    ) -> Result<(), Problem> {
+        let shared = &self.shared;
+        let first = runtimes.first().ok_or_else(|| Problem::internal("the engine needs a runtime"))?;
+        let (leased_by, cared_for_by) = (shared.leased_by.clone(), shared.cared_for_by.clone());
+        let released = shared.store.write(ReleaseNode { leased_by, cared_for_by }).await.map_err(of_store)?;
+        if released > 0 {
+            tracing::info!(deliveries = released, "deliveries of the last run are taken up");
+        }
+        let under_way_max = shared.under_way_max.div_ceil(runtimes.len()).max(1);
+        let mut tasks = Tasks::default();
+        let mut shards = Vec::with_capacity(runtimes.len());
+        for runtime in runtimes {
+            let (tell, told) = unbounded_channel();
+            let work = Shard::new(Arc::clone(shared), transport(), under_way_max).run(told);
+            tasks.shards.push(runtime.spawn(work));
+            shards.push(tell);
+        }
+        let (changed, to_settle) = unbounded_channel();
+        tasks.others.push(first.spawn(house::settle_webhooks(Arc::clone(shared), to_settle)));
+        tasks.others.push(first.spawn(house::retain(Arc::clone(shared), shared.retention.clone())));
+        tasks.others.push(first.spawn(claim::run(Arc::clone(shared))));
+        let running = Running { runtime: first.clone(), shards, changed, tasks: Mutex::new(tasks) };
+        if shared.running.set(running).is_err() {
+            return Err(Problem::internal("the engine was started twice"));
+        }
+        shared.due.now();
+        Ok(())
+    }
+
+    /// Begins nothing more, waits up to `grace` for the attempts under way, and leaves the rest on disk, due at once for
+    /// whoever starts next.
+    pub async fn stop(&self, grace: Duration) {
+        let until = Instant::now() + grace;
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let Some(running) = self.shared.running.get() else { return };
+        for shard in &running.shards {
+            shard.send(Message::Stop(grace)).ok();
+        }
+        let tasks = std::mem::take(&mut *running.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.others.iter().for_each(JoinHandle::abort);
+        for task in tasks.shards.into_iter().chain(tasks.others) {
+            // A task that ended otherwise than by itself has nothing more to do either.
+            task.await.ok();
+        }
+        loop {
+            let recorded = self.shared.recorded_all.notified();
+            if self.shared.recorder.is_idle() || tokio::time::timeout_at(until, recorded).await.is_err() {
+                break;
+            }
+        }
+        let (leased_by, cared_for_by) = (self.shared.leased_by.clone(), self.shared.cared_for_by.clone());
+        if let Err(error) = self.shared.store.write(ReleaseNode { leased_by, cared_for_by }).await {
+            tracing::warn!(%error, "deliveries were not released; they are due when their leases end");
+        }
+    }
+
+    /// Says that a webhook was made, edited, enabled, disabled or deleted, after the change is in the registry: what waits
+    /// for it is parked, taken up or canceled.
+    pub fn webhook_changed(&self, workspace: WorkspaceId, webhook: WebhookId) {
+        self.shared.webhook_changed(workspace, webhook);
+    }
+
+    /// Looks at the clock and the disk again: for whoever moved a clock, or wrote to the database by another way.
+    pub fn look_again(&self) {
+        self.shared.due.now();
+    }
+
+    /// Deletes what is older than it is kept, as happens every ten minutes by itself. Gives how many rows went.
+    pub async fn delete_old(&self) -> Result<u64, Problem> {
+        house::delete_old(&self.shared, &self.shared.retention).await.map_err(of_store)
+    }
+
+    /// Keeps the events of one call, all or none, and begins their deliveries.
+    pub(crate) async fn accept(&self, call: NewCall) -> Result<Vec<Acceptance>, Problem> {
+        self.shared.accept(call).await
+    }
+}
+
+impl Shared {
+    /// Whether new deliveries are taken into memory.
+    fn takes_into_memory(&self) -> bool {
+        self.running.get().is_some() && !self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn shard_of(&self, webhook: WebhookId) -> Option<&UnboundedSender<Message>> {
+        let shards = &self.running.get()?.shards;
+        shards.get(shard_index(webhook, shards.len()))
+    }
+
+    /// Tells the shard of `webhook`. A shard that has stopped needs to know nothing.
+    fn tell(&self, webhook: WebhookId, message: Message) {
+        if let Some(shard) = self.shard_of(webhook) {
+            shard.send(message).ok();
+        }
+    }
+
+    /// Hands deliveries to the shards of their webhooks, one message for each shard.
+    fn hand_over(&self, jobs: Vec<Job>) {
+        let Some(running) = self.running.get() else { return };
+        let mut by_shard: HashMap<usize, Vec<Job>> = HashMap::new();
+        for job in jobs {
+            by_shard.entry(shard_index(job.webhook, running.shards.len())).or_default().push(job);
+        }
+        for (shard, jobs) in by_shard {
+            running.shards[shard].send(Message::Jobs(jobs)).ok();
+        }
+    }
+
+    /// Says that deliveries of these webhooks wait on disk for want of room.
+    fn say_behind(&self, behind: impl IntoIterator<Item = (WorkspaceId, WebhookId)>) {
+        for (workspace, webhook) in behind {
+            self.tell(webhook, Message::Behind(workspace, webhook));
+        }
+    }
+
+    /// The same after a while.
+    fn say_behind_later(self: &Arc<Self>, workspace: WorkspaceId, webhook: WebhookId) {
+        let shared = Arc::clone(self);
+        self.spawn(async move {
+            tokio::time::sleep(BEHIND_AGAIN_AFTER).await;
+            shared.say_behind([(workspace, webhook)]);
+        });
+    }
+
+    fn webhook_changed(&self, workspace: WorkspaceId, webhook: WebhookId) {
+        self.tell(webhook, Message::Changed(workspace, webhook));
+        self.settle(workspace, webhook);
+    }
+
+    /// Has what waits for a webhook parked, taken up or canceled.
+    fn settle(&self, workspace: WorkspaceId, webhook: WebhookId) {
+        if let Some(running) = self.running.get() {
+            running.changed.send((workspace, webhook)).ok();
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(running) = self.running.get() {
+            running.runtime.spawn(work);
+        }
+    }
+}
+
+fn shard_index(webhook: WebhookId, shards: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    webhook.hash(&mut hasher);
+    let shards = u64::try_from(shards).unwrap_or(1).max(1);
+    usize::try_from(hasher.finish() % shards).unwrap_or(0)
+}
