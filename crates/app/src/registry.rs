@@ -182,10 +182,13 @@ impl Registry {
         self.by_workspace.pin().insert(workspace, others.into());
     }
 
-    /// Forgets all webhooks of a workspace that was deleted.
-    pub(crate) fn forget_workspace(&self, workspace: WorkspaceId) {
-        self.lock().workspaces.insert(workspace);
-        self.by_workspace.pin().remove(&workspace);
+    /// Forgets all webhooks of a workspace that was deleted. Gives what it forgot.
+    pub(crate) fn forget_workspace(&self, workspace: WorkspaceId) -> Vec<WebhookId> {
+        let mut gone = self.lock();
+        gone.workspaces.insert(workspace);
+        let by_workspace = self.by_workspace.pin();
+        let forgotten = by_workspace.remove(&workspace);
+        forgotten.into_iter().flat_map(|webhooks| webhooks.iter().map(|webhook| webhook.id)).collect()
     }
 
     fn others(&self, workspace: WorkspaceId, id: WebhookId) -> Vec<Arc<LiveWebhook>> {
@@ -251,7 +254,7 @@ mod tests {
 
         let of_workspace = registry();
         of_workspace.put(webhook("/1", 1));
-        of_workspace.forget_workspace(WORKSPACE);
+        assert_eq!(of_workspace.forget_workspace(WORKSPACE), [WEBHOOK]);
         of_workspace.put(webhook("/2", 2));
         assert_eq!((path(&of_workspace), of_workspace.is_empty()), (None, true));
     }

@@ -1,7 +1,7 @@
 //! Webhooks: made, listed, edited, switched, deleted, and their signing secrets shown.
 //!
 //! Every change is applied to the [registry](crate::registry) on the thread that committed it, before whoever asked is
-//! answered and whether or not they still wait; then the engine is told.
+//! answered and whether or not they still wait, and the engine is told right after it.
 
 mod create;
 mod edit;
@@ -72,10 +72,11 @@ impl App {
             origin: grant.origin().clone(),
             fact: self.webhook_fact(self.now(), "webhook.deleted", id, "{}".to_owned()),
         };
-        let registry = Arc::clone(self.registry());
+        let (registry, engine) = (Arc::clone(self.registry()), self.engine().clone());
         let changed = self.commit(op, move |changed| {
             if *changed == Changed::Done {
                 registry.remove(workspace, id);
+                engine.webhook_changed(workspace, id);
             }
         });
         match changed.await? {

@@ -128,7 +128,9 @@ impl App {
         let deleted = self.commit(op, move |deleted| {
             if *deleted {
                 app.forget_keys_of(id);
-                app.registry().forget_workspace(id);
+                for webhook in app.registry().forget_workspace(id) {
+                    app.engine().webhook_changed(id, webhook);
+                }
                 app.directory().remove(id);
             }
         });

@@ -54,6 +54,7 @@ impl App {
         id: WebhookId,
         patch: WebhookPatch,
     ) -> Result<Webhook, Problem> {
+        let workspace = grant.workspace();
         // Before anything of it is looked at, so that a stranger's patch cannot make us resolve names.
         self.webhook_for(&grant, id).await?;
         let url = match &patch.url {
@@ -79,10 +80,11 @@ impl App {
                 origin: grant.origin().clone(),
                 fact: self.webhook_fact(now, "webhook.edited", id, differences(&before, &record)),
             };
-            let registry = Arc::clone(self.registry());
+            let (registry, engine) = (Arc::clone(self.registry()), self.engine().clone());
             let changed = self.commit(op, move |changed| {
                 if *changed == Changed::Done {
                     registry.put(live);
+                    engine.webhook_changed(workspace, id);
                 }
             });
             match changed.await? {
