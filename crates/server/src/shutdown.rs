@@ -54,7 +54,7 @@ pub(crate) async fn end(connections: &Connections, app: &App, store: &Store, wor
     if timeout(REQUESTS_GRACE, connections.end()).await.is_err() {
         tracing::warn!("some requests were not over in time and are cut off");
     }
-    // app.stop_engine(DELIVERIES_GRACE).await;
+    app.stop_engine(DELIVERIES_GRACE).await;
     if timeout(STORE_GRACE, store.close()).await.is_err() {
         tracing::warn!("the database was not closed in time");
     }

@@ -61,7 +61,7 @@ impl Running {
         warn_of_plain_http(&app);
 
         let workers = Workers::start(threads)?;
-        // app.start_engine(workers.handles());
+        app.start_engine(workers.handles()).await?;
         tokio::spawn(metrics::keep_up(recorder.clone()));
         let render = metrics::renderer(&recorder);
         let router = match metrics_listeners {
