@@ -6,6 +6,7 @@
 mod around;
 mod assets;
 mod audit_log;
+mod deliveries;
 mod fields;
 mod home;
 mod keys;
@@ -44,6 +45,7 @@ pub fn router(app: App) -> Router {
         .merge(overview::router())
         .merge(keys::router())
         .merge(webhooks::router())
+        .merge(deliveries::router())
         .merge(audit_log::router())
         .with_state(app.clone())
         .layer(middleware::from_fn_with_state(app, around::around))

@@ -129,7 +129,7 @@ impl Sample<'_> {
     fn deliveries(&self) -> Vec<DeliveryRow> {
         let row = |status, answer: &str, attempts, next| DeliveryRow {
             id: "dlv_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
-            href: format!("{DEVELOPER}/deliveries/dlv_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            href: Some(format!("{DEVELOPER}/deliveries/dlv_06dhtsbh1nxwk8n6s4c3v9r7e0")),
             event_type: self.say("research_report.published"),
             webhook: self.say("Warehouse"),
             status,
@@ -175,6 +175,7 @@ impl Sample<'_> {
             outcome,
             error: (!went_well).then(|| self.say("The connection was refused.")),
             is_open: number == 2,
+            is_forgotten: number == 1 && self.word.is_empty(),
             request: message(),
             url: self.say("https://hooks.evergreen.example/northwind"),
             response: went_well.then(message),

@@ -43,8 +43,8 @@ pub struct DeliveriesPage {
 pub struct DeliveryRow {
     /// Its id.
     pub id: String,
-    /// Where its page is.
-    pub href: String,
+    /// Where its page is, for whoever may see what was sent.
+    pub href: Option<String>,
     /// Its event's type.
     pub event_type: String,
     /// Its webhook's name.
@@ -111,6 +111,8 @@ pub struct AttemptView {
     pub error: Option<String>,
     /// Whether it is the one to be shown at once.
     pub is_open: bool,
+    /// Whether the event that was sent is no longer kept.
+    pub is_forgotten: bool,
     /// What was sent.
     pub request: Message,
     /// Where to.

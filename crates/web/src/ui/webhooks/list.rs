@@ -8,6 +8,7 @@ use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 
 use super::{list_of, row, webhook_of};
 use crate::problem::Answer;
+use crate::ui::deliveries::latest_of;
 use crate::ui::fields::Fields;
 use crate::ui::page;
 use crate::ui::signed::Inside;
@@ -36,7 +37,7 @@ pub(super) async fn one(
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
     let webhook = webhook_of(&app, &here, &id).await?;
-    let deliveries = Vec::new();
+    let deliveries = latest_of(&app, &here, webhook.id).await?;
     Ok(page(&WebhookPage {
         frame: here.frame(Section::Webhooks),
         webhook: row(&here, &webhook, "page"),

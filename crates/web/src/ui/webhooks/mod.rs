@@ -37,6 +37,11 @@ fn list_of(here: &Inside) -> String {
     format!("{}/webhooks", here.developer())
 }
 
+/// The names of the event types there are.
+pub(super) fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
+    Ok(picker::event_types(app)?.into_iter().map(|kind| kind.name).collect())
+}
+
 /// The webhook that a path names.
 async fn webhook_of(app: &App, here: &Inside, id: &str) -> Result<Webhook, Problem> {
     let id = WebhookId::parse(id).ok_or(Code::NotFound)?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::browser::Browser;
 
 /// Every page of a workspace, by what follows its id.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "",
     "/settings",
     "/settings/advanced/developer",
@@ -17,6 +17,7 @@ const PAGES: [&str; 8] = [
     "/settings/advanced/developer/api-keys/new",
     "/settings/advanced/developer/webhooks",
     "/settings/advanced/developer/webhooks/new",
+    "/settings/advanced/developer/deliveries",
     "/settings/advanced/audit-log",
 ];
 

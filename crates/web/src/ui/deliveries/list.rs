@@ -1,0 +1,106 @@
+//! The list of deliveries, filtered by its address.
+
+use axum::extract::State;
+use axum::response::Response;
+use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
+use keybell_app::{App, Page};
+use keybell_core::event::EventId;
+use keybell_core::grant::ReadDeliveries;
+use keybell_core::{Code, Problem, WebhookId};
+
+use super::{list_of, name_of, names_of, row};
+use crate::problem::Answer;
+use crate::ui::fields::Fields;
+use crate::ui::signed::Inside;
+use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
+use crate::ui::view::frame::Section;
+use crate::ui::webhooks::event_type_names;
+use crate::ui::{page, page_refused};
+
+/// Deliveries on the page of a webhook.
+const LATEST: u32 = 10;
+
+const STATUSES: [(&str, &str); 5] = [
+    ("", "Any"),
+    ("pending", "Pending"),
+    ("succeeded", "Succeeded"),
+    ("failed", "Failed"),
+    ("canceled", "Canceled"),
+];
+const ANSWERS: [(&str, &str); 6] =
+    [("", "Any"), ("2xx", "2xx"), ("3xx", "3xx"), ("4xx", "4xx"), ("5xx", "5xx"), ("none", "No answer")];
+/// The parameters that filter, and stay when the page is turned.
+const FILTERS: [&str; 5] = ["webhook_id", "event_id", "event_type", "status", "answer"];
+
+pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
+    let grant = here.grant::<ReadDeliveries>()?;
+    let names = names_of(&app, &here).await?;
+    let webhook_id = query.some("webhook_id").and_then(|id| WebhookId::parse(&id));
+    let filter = DeliveryFilter {
+        webhook: webhook_id,
+        event: query.some("event_id").and_then(|id| EventId::parse(&id).ok()),
+        event_type: query.some("event_type"),
+        status: DeliveryStatus::parse(query.one("status")),
+        response_class: ResponseClass::parse(query.one("answer")),
+        ..DeliveryFilter::default()
+    };
+    let cursor = query.some("cursor");
+    let is_later_page = cursor.is_some();
+    let (found, problem) = match app.list_deliveries(grant, filter, Page::new(None, cursor)?).await {
+        Ok(listing) => ((listing.data, listing.next_cursor), None),
+        // A list that could not be read is not an empty one.
+        Err(problem) if matches!(problem.code, Code::Unavailable | Code::Internal) => {
+            ((Vec::new(), None), Some(problem))
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    let list = list_of(&here);
+    let kept = kept(&query);
+    let whole = webhook_id.map_or_else(|| list.clone(), |id| format!("{list}?webhook_id={id}"));
+    let chosen = |known: &[(&'static str, &'static str)], name: &str| {
+        known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
+    };
+    let view = DeliveriesPage {
+        frame: here.frame(Section::Deliveries),
+        webhook: webhook_id.map(|id| (name_of(&names, id), format!("{}/webhooks/{id}", here.developer()))),
+        webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
+        statuses: chosen(&STATUSES, "status"),
+        answers: chosen(&ANSWERS, "answer"),
+        event_type: query.one("event_type").to_owned(),
+        event_types: event_type_names(&app)?,
+        is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
+        failed: problem.is_some(),
+        deliveries: found.0.into_iter().map(|delivery| row(&here, &names, delivery)).collect(),
+        older: found.1.map(|cursor| format!("{list}?{}", with(&kept, &cursor))),
+        is_later_page,
+        newest: whole,
+        list,
+    };
+    Ok(match problem {
+        Some(problem) => page_refused(&view, &problem)?,
+        None => page(&view)?,
+    })
+}
+
+/// The newest deliveries of a webhook, for its own page.
+pub(in crate::ui) async fn latest_of(
+    app: &App,
+    here: &Inside,
+    webhook: WebhookId,
+) -> Result<Vec<DeliveryRow>, Problem> {
+    let filter = DeliveryFilter { webhook: Some(webhook), ..DeliveryFilter::default() };
+    let page = Page::new(Some(LATEST), None)?;
+    let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
+    let names = names_of(app, here).await?;
+    Ok(listing.data.into_iter().map(|delivery| row(here, &names, delivery)).collect())
+}
+
+/// The filter as it stands in the address.
+fn kept(query: &Fields) -> Vec<(&'static str, String)> {
+    FILTERS.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
+}
+
+fn with(kept: &[(&'static str, String)], cursor: &str) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    text.extend_pairs(kept).append_pair("cursor", cursor).finish()
+}

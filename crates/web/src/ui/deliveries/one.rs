@@ -1,0 +1,126 @@
+//! One delivery: its life as a line, and each attempt with its request and its answer.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use keybell_app::App;
+use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
+use keybell_core::grant::ReadPayloads;
+use keybell_core::{Code, DeliveryId};
+
+use super::{badge, list_of, name_of, names_of, pretty};
+use crate::problem::Answer;
+use crate::ui::page;
+use crate::ui::signed::Inside;
+use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
+use crate::ui::view::frame::Section;
+use crate::ui::view::parts::{Badge, Tone, When};
+
+pub(super) async fn one(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+) -> Answer<Response> {
+    let grant = here.grant::<ReadPayloads>()?;
+    let id = DeliveryId::parse(&id).ok_or(Code::NotFound)?;
+    let detail = app.delivery(grant, id).await?;
+    let names = names_of(&app, &here).await?;
+    let (delivery, list) = (detail.delivery, list_of(&here));
+    let webhook = format!("{}/webhooks/{}", here.developer(), delivery.webhook_id);
+    let last = detail.attempts.len();
+    let attempts = detail.attempts.into_iter().enumerate().rev();
+    Ok(page(&DeliveryPage {
+        frame: here.frame(Section::Deliveries),
+        id: delivery.id.to_string(),
+        event_deliveries: format!("{list}?event_id={}", delivery.event_id),
+        event_id: delivery.event_id.to_string(),
+        event_type: delivery.event_type,
+        webhook: (name_of(&names, delivery.webhook_id), webhook),
+        status: badge(delivery.status),
+        created: When::at(delivery.created_at),
+        completed: delivery.completed_at.map(When::at),
+        next: delivery.next_attempt_at.map(When::near),
+        attempts: attempts.map(|(index, attempt)| shown(attempt, index + 1 == last)).collect(),
+        list,
+    })?)
+}
+
+fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
+    let went_well = attempt.response_status.is_some_and(|status| (200..300).contains(&status));
+    let request_body = attempt.request.body;
+    AttemptView {
+        number: attempt.number,
+        trigger: match attempt.trigger.as_str() {
+            "first" => "first attempt",
+            "manual" => "sent again by hand",
+            _ => "retry",
+        },
+        started: When::at(attempt.started_at),
+        took: took(attempt.duration),
+        timings: timings(attempt.timings),
+        went_well,
+        outcome: outcome(attempt.response_status, went_well),
+        error: attempt.error,
+        is_open,
+        is_forgotten: request_body.is_none(),
+        request: message(attempt.request.headers, request_body.unwrap_or_default()),
+        url: attempt.request.url,
+        truncated: attempt.response.as_ref().is_some_and(|response| response.truncated),
+        response: attempt.response.map(|response| message(response.headers, response.body)),
+    }
+}
+
+/// `204 No Content`, or that nothing came back.
+fn outcome(status: Option<u16>, went_well: bool) -> Badge {
+    let tone = if went_well { Tone::Good } else { Tone::Bad };
+    let Some(status) = status else { return Badge::new(tone, "No answer") };
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    Badge::new(tone, reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}")))
+}
+
+fn message(headers: Vec<LoggedHeader>, body: String) -> Message {
+    let shown =
+        |header: LoggedHeader| (header.name, header.value.unwrap_or_else(|| "••••• (secret)".to_owned()));
+    Message { headers: headers.into_iter().map(shown).collect(), pretty: pretty::json(&body), body }
+}
+
+fn timings(timings: AttemptTimings) -> Vec<(&'static str, String)> {
+    let parts = [
+        ("DNS", timings.dns),
+        ("connect", timings.connect),
+        ("TLS", timings.tls),
+        ("first byte", timings.first_byte),
+    ];
+    parts.into_iter().filter_map(|(word, time)| Some((word, took(time?)))).collect()
+}
+
+/// `0.8 ms`, `182 ms`, `15.0 s`.
+fn took(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        10_000..10_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_in_the_unit_that_fits() {
+        let read = |micros| took(Duration::from_micros(micros));
+        assert_eq!([820, 9_999, 182_400].map(read), ["0.8 ms", "9.9 ms", "182 ms"]);
+        assert_eq!([9_999_999, 15_000_000].map(read), ["9999 ms", "15.0 s"]);
+    }
+
+    #[test]
+    fn an_answer_reads_as_its_status_and_words() {
+        assert_eq!(outcome(Some(204), true).word, "204 No Content");
+        assert_eq!(outcome(Some(599), false).word, "599");
+        assert_eq!(outcome(None, false).word, "No answer");
+    }
+}

@@ -1,0 +1,85 @@
+//! Deliveries on the pages.
+
+use keybell_core::Role;
+use keybell_testkit::app::TestApp;
+use serde_json::json;
+
+use super::browser::{Browser, Page};
+
+/// A workspace whose webhook wants everything, with `many` events published, and its owner's browser at the deliveries.
+async fn at_the_list(app: &TestApp, many: usize) -> (String, Browser<'_>, Page) {
+    for name in ["portfolio.updated", "research_report.published"] {
+        app.operator().post("/v1/event-types", json!({ "name": name })).await.done(201);
+    }
+    let workspace = app.workspace("Evergreen").await;
+    let webhook = json!({ "name": "Warehouse", "url": "http://127.0.0.1:9/in", "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
+    for number in 0..many {
+        let event = json!({ "type": "portfolio.updated", "data": { "number": number, "note": "<b>bold</b>" } });
+        app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    }
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(app, &token);
+    let page = browser.open(&format!("/w/{workspace}/settings/advanced/developer/deliveries")).await.is(200);
+    (workspace, browser, page)
+}
+
+#[tokio::test]
+async fn an_empty_list_says_whether_there_is_none_or_none_that_fits() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 0).await;
+    assert!(page.text().contains("No deliveries yet"), "{}", page.text());
+    let page = browser.open(&format!("{}?status=failed", page.path)).await.is(200);
+    assert!(page.text().contains("No delivery fits this filter."), "{}", page.text());
+    assert_eq!(browser.open(&page.link("Clear")).await.path, page.path.split('?').next().expect("a path"));
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_filtered_and_turned_by_their_address() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 60).await;
+    assert_eq!(page.all("tbody tr").len(), 50);
+    assert!(page.text().contains("Warehouse") && page.text().contains("Pending"), "{}", page.text());
+    let older = browser.open(&page.link("Older")).await.is(200);
+    assert_eq!(older.all("tbody tr").len(), 10);
+
+    let filtered = browser.open(&format!("{}?status=pending&answer=none&event_type=portfolio.updated", page.path)).await;
+    assert_eq!(filtered.all("tbody tr").len(), 50);
+    assert_eq!(filtered.all("option[selected]").len(), 3, "what is filtered by can be seen");
+    let older = browser.open(&filtered.link("Older")).await.is(200);
+    assert_eq!((older.all("tbody tr").len(), older.all("option[selected]").len()), (10, 3), "the filter stays");
+    for none in ["status=succeeded", "answer=5xx", "event_type=research_report.published"] {
+        assert_eq!(browser.open(&format!("{}?{none}", page.path)).await.all("tbody tr").len(), 0, "{none}");
+    }
+
+    let webhook = browser.open(&page.path.replace("/deliveries", "/webhooks")).await.link("Warehouse");
+    let webhook = browser.open(&webhook).await.is(200);
+    assert_eq!(webhook.all("tbody tr").len(), 10, "the last ones are on the webhook's own page");
+    let of_webhook = browser.open(&webhook.link("All deliveries")).await.is(200);
+    assert!(of_webhook.text().contains("Deliveries of Warehouse"), "{}", of_webhook.text());
+    assert_eq!(of_webhook.all("tbody tr").len(), 50);
+}
+
+#[tokio::test]
+async fn a_delivery_that_waits_says_so() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 1).await;
+    let one = browser.open(&page.link("portfolio.updated")).await.is(200);
+    for told in ["Accepted", "Next attempt", "No attempt has been made yet."] {
+        assert!(one.text().contains(told), "{told}: {}", one.text());
+    }
+    assert_eq!(browser.open(&one.link("All deliveries of this event")).await.all("tbody tr").len(), 1);
+    browser.open(&page.path.replace("/deliveries", "/deliveries/dlv_00000000000000000000000000")).await.is(404);
+}
+
+#[tokio::test]
+async fn a_guest_sees_that_something_was_sent_and_not_what() {
+    let app = TestApp::start().await;
+    let (workspace, _, page) = at_the_list(&app, 1).await;
+    let one = page.link("portfolio.updated");
+    let token = app.member(&workspace, Role::Guest).await;
+    let mut guest = Browser::signed_in(&app, &token);
+    let list = guest.open(&page.path).await.is(200);
+    assert_eq!((list.all("tbody tr").len(), list.all("tbody a").len()), (1, 0));
+    guest.open(&one).await.is(403);
+}
