@@ -1,7 +1,10 @@
 //! Deliveries on the pages.
 
+use std::time::Duration;
+
 use keybell_core::Role;
 use keybell_testkit::app::TestApp;
+use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::json;
 
 use super::browser::{Browser, Page};
@@ -15,7 +18,8 @@ async fn at_the_list(app: &TestApp, many: usize) -> (String, Browser<'_>, Page) 
     let webhook = json!({ "name": "Warehouse", "url": "http://127.0.0.1:9/in", "events": ["*"] });
     app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
     for number in 0..many {
-        let event = json!({ "type": "portfolio.updated", "data": { "number": number, "note": "<b>bold</b>" } });
+        let event =
+            json!({ "type": "portfolio.updated", "data": { "number": number, "note": "<b>bold</b>" } });
         app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
     }
     let token = app.member(&workspace, Role::Owner).await;
@@ -43,11 +47,16 @@ async fn deliveries_are_listed_filtered_and_turned_by_their_address() {
     let older = browser.open(&page.link("Older")).await.is(200);
     assert_eq!(older.all("tbody tr").len(), 10);
 
-    let filtered = browser.open(&format!("{}?status=pending&answer=none&event_type=portfolio.updated", page.path)).await;
+    let filtered =
+        browser.open(&format!("{}?status=pending&answer=none&event_type=portfolio.updated", page.path)).await;
     assert_eq!(filtered.all("tbody tr").len(), 50);
     assert_eq!(filtered.all("option[selected]").len(), 3, "what is filtered by can be seen");
     let older = browser.open(&filtered.link("Older")).await.is(200);
-    assert_eq!((older.all("tbody tr").len(), older.all("option[selected]").len()), (10, 3), "the filter stays");
+    assert_eq!(
+        (older.all("tbody tr").len(), older.all("option[selected]").len()),
+        (10, 3),
+        "the filter stays"
+    );
     for none in ["status=succeeded", "answer=5xx", "event_type=research_report.published"] {
         assert_eq!(browser.open(&format!("{}?{none}", page.path)).await.all("tbody tr").len(), 0, "{none}");
     }
@@ -69,7 +78,10 @@ async fn a_delivery_that_waits_says_so() {
         assert!(one.text().contains(told), "{told}: {}", one.text());
     }
     assert_eq!(browser.open(&one.link("All deliveries of this event")).await.all("tbody tr").len(), 1);
-    browser.open(&page.path.replace("/deliveries", "/deliveries/dlv_00000000000000000000000000")).await.is(404);
+    browser
+        .open(&page.path.replace("/deliveries", "/deliveries/dlv_00000000000000000000000000"))
+        .await
+        .is(404);
 }
 
 #[tokio::test]
@@ -82,4 +94,54 @@ async fn a_guest_sees_that_something_was_sent_and_not_what() {
     let list = guest.open(&page.path).await.is(200);
     assert_eq!((list.all("tbody tr").len(), list.all("tbody a").len()), (1, 0));
     guest.open(&one).await.is(403);
+}
+
+#[tokio::test]
+async fn a_delivery_shows_what_was_sent_and_what_came_back_of_each_attempt() {
+    let app = TestApp::start().await;
+    let answer = Reply::status(410).header("x-why", "<i>gone</i>").body(r#"{"error":{"code":1.50}}"#);
+    let receiver = Receiver::answering([answer]);
+    app.operator().post("/v1/event-types", json!({ "name": "portfolio.updated" })).await.done(201);
+    let workspace = app.workspace("Evergreen").await;
+    let headers = json!([{ "name": "x-secret", "value": "hunter2", "secret": true }, { "name": "x-open", "value": "blue" }]);
+    let webhook =
+        json!({ "name": "Warehouse", "url": receiver.url("/in"), "events": ["*"], "headers": headers });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
+    app.app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("it starts once");
+    let event = json!({ "type": "portfolio.updated", "data": { "note": "<b>bold</b>" } });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    receiver.wait_for(1, Duration::from_secs(20)).await;
+
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(&app, &token);
+    let list = format!("/w/{workspace}/settings/advanced/developer/deliveries");
+    // The attempt is written down after it is over; the page is asked until then.
+    let ended = async {
+        loop {
+            let page = browser.open(&list).await.is(200);
+            if page.text().contains("410") {
+                break page;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let page =
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the attempt is written down");
+    assert!(page.text().contains("Failed"), "{}", page.text());
+    let one = browser.open(&page.link("portfolio.updated")).await.is(200);
+    for told in [
+        "410 Gone",
+        "x-why",
+        "<i>gone</i>",
+        "webhook-signature",
+        "••••• (secret)",
+        "\"note\": \"<b>bold</b>\"",
+        "\"code\": 1.50",
+    ] {
+        assert!(one.text().contains(told), "{told}: {}", one.text());
+    }
+    assert!(!one.answer.text().contains("hunter2"));
+    let webhook = browser.open(&one.link("Warehouse")).await.is(200);
+    assert!(webhook.text().contains("answered 410 Gone"), "{}", webhook.text());
+    app.app.stop_engine(Duration::from_secs(5)).await;
 }
