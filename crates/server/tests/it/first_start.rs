@@ -1,6 +1,7 @@
 //! The first start, and starts that cannot be.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use keybell_testkit::installation::Installation;
 use keybell_testkit::postgres::TestPostgres;
@@ -142,9 +143,9 @@ fn it_serves_from_postgres_and_learns_of_an_operator_key_that_a_command_made_els
     std::fs::copy(from, key.folder().join("keybell-data/master.key")).expect("every node has the master key");
     let secret_key = key.operator_key("platform").expect("the database takes it");
     let bearer = format!("Authorization: Bearer {secret_key}");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     let known = || curl(&["--header", &bearer, &server.url("/v1/workspaces")]).0 == 200;
     while !known() {
-        assert!(std::time::Instant::now() < deadline, "the server did not learn of it");
+        assert!(Instant::now() < deadline, "the server did not learn of it");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,6 +23,7 @@ struct Inner {
     secret: OnceLock<String>,
     came: Mutex<HashMap<String, u32>>,
     distinct: watch::Sender<usize>,
+    deliveries: watch::Sender<usize>,
     refused: watch::Sender<usize>,
     held_from: watch::Sender<usize>,
 }
@@ -35,6 +37,7 @@ impl Receiver {
             secret: OnceLock::new(),
             came: Mutex::new(HashMap::new()),
             distinct: watch::channel(0).0,
+            deliveries: watch::channel(0).0,
             refused: watch::channel(0).0,
             held_from: watch::channel(held_from).0,
         });
@@ -55,16 +58,24 @@ impl Receiver {
 
     /// Waits until so many different events have come.
     pub(crate) async fn distinct(&self, count: usize) {
-        let mut distinct = self.inner.distinct.subscribe();
-        let came = distinct.wait_for(|came| *came >= count);
-        let waited = tokio::time::timeout(std::time::Duration::from_mins(2), came).await;
-        assert!(waited.is_ok(), "{} of {count} events came", *self.inner.distinct.borrow());
+        reached(&self.inner.distinct, count).await;
+    }
+
+    /// Waits until so many deliveries have come, of one event or of several.
+    pub(crate) async fn deliveries(&self, count: usize) {
+        reached(&self.inner.deliveries, count).await;
     }
 
     /// Every event that came, with how often, and how many deliveries had a wrong signature.
     pub(crate) fn came(&self) -> (HashMap<String, u32>, usize) {
         (self.inner.came.lock().expect("no test panics in it").clone(), *self.inner.refused.borrow())
     }
+}
+
+async fn reached(counter: &watch::Sender<usize>, count: usize) {
+    let mut watched = counter.subscribe();
+    let waited = tokio::time::timeout(Duration::from_mins(2), watched.wait_for(|came| *came >= count)).await;
+    assert!(waited.is_ok(), "{} of {count} came", *counter.borrow());
 }
 
 async fn take(State(receiver): State<Arc<Inner>>, headers: HeaderMap, body: axum::body::Bytes) -> StatusCode {
@@ -84,6 +95,7 @@ async fn take(State(receiver): State<Arc<Inner>>, headers: HeaderMap, body: axum
         came.len()
     };
     receiver.distinct.send_replace(distinct);
+    receiver.deliveries.send_modify(|deliveries| *deliveries += 1);
     let mut held_from = receiver.held_from.subscribe();
     let _ = held_from.wait_for(|held_from| distinct < *held_from).await;
     StatusCode::NO_CONTENT
