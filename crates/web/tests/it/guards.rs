@@ -74,7 +74,9 @@ async fn a_key_without_scopes_of_ours_may_do_nothing() {
     for operation in operations(&app).await {
         let everybody_reads =
             ["/v1/event-types", "/v1/scopes"].iter().any(|path| operation.path.starts_with(path));
-        if operation.is_decision() || (everybody_reads && operation.method == Method::GET) {
+        // The workspaces of a batch stand in its events: see the tests of events.
+        let asks_per_event = operation.path == "/v1/events/batch";
+        if operation.is_decision() || asks_per_event || (everybody_reads && operation.method == Method::GET) {
             continue;
         }
         let answer = call(&app.bearer(&key), &operation, &workspace).await;

@@ -2,7 +2,9 @@
 
 mod api_keys;
 mod audit_log;
+mod deliveries;
 mod event_types;
+mod events;
 mod forward_auth;
 mod scopes;
 pub mod shapes;
@@ -21,7 +23,8 @@ use crate::idempotency;
 pub(super) fn router(app: &App) -> OpenApiRouter<App> {
     let repeatable = middleware::from_fn_with_state(app.clone(), idempotency::around);
     OpenApiRouter::new()
-        .merge(resources().layer(repeatable))
+        .merge(resources().layer(repeatable.clone()))
+        .merge(events::batch_router().layer(repeatable).layer(events::batch_limit()))
         .merge(decisions())
         .layer(middleware::map_response(private))
 }
@@ -29,11 +32,13 @@ pub(super) fn router(app: &App) -> OpenApiRouter<App> {
 /// What lists, makes and changes things: each `POST` takes an `Idempotency-Key`.
 fn resources() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .merge(webhooks::router())
-        .merge(scopes::router())
-        .merge(event_types::router())
         .merge(workspaces::router())
+        .merge(event_types::router())
+        .merge(scopes::router())
         .merge(api_keys::router())
+        .merge(webhooks::router())
+        .merge(events::router())
+        .merge(deliveries::router())
         .merge(audit_log::router())
 }
 

@@ -2,7 +2,9 @@
 
 mod api_keys;
 mod audit_log;
+mod deliveries;
 mod event_types;
+mod events;
 mod forward_auth;
 mod scopes;
 mod verify;

@@ -77,10 +77,9 @@ pub(super) async fn publish_batch(
 ) -> Answer<(StatusCode, Json<PublishedBatch>)> {
     let granted = granted(&app, &credential, body.events)?;
     let published = app.publish(granted).await?;
-    let data = published.into_iter().map(|event| PublishedOfBatch {
-        id: event.id.to_string(),
-        deliveries: event.deliveries,
-    });
+    let data = published
+        .into_iter()
+        .map(|event| PublishedOfBatch { id: event.id.to_string(), deliveries: event.deliveries });
     Ok((StatusCode::ACCEPTED, Json(PublishedBatch { data: data.collect() })))
 }
 
@@ -97,19 +96,17 @@ fn granted(
     let mut grants: HashMap<String, Grant<PublishEvents>> = HashMap::new();
     let mut granted = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
-        let grant = match grants.get(&event.workspace) {
-            Some(grant) => grant.clone(),
-            None => {
-                let grant = app
-                    .resolve_workspace(actor, &event.workspace)
-                    .and_then(|workspace| Ok(actor.grant::<PublishEvents>(workspace, origin)?))
-                    .map_err(|problem| {
-                        let detail = format!("events[{index}].workspace: {}", problem.detail);
-                        Problem { detail, ..problem }
-                    })?;
-                grants.insert(event.workspace, grant.clone());
-                grant
-            }
+        let grant = if let Some(grant) = grants.get(&event.workspace) {
+            grant.clone()
+        } else {
+            let workspace = app.resolve_workspace(actor, &event.workspace);
+            let grant = workspace.and_then(|workspace| Ok(actor.grant(workspace, origin)?));
+            let grant = grant.map_err(|mut problem| {
+                problem.detail = format!("events[{index}].workspace: {}", problem.detail);
+                problem
+            })?;
+            grants.insert(event.workspace, Grant::clone(&grant));
+            grant
         };
         let BatchedEvent { r#type: event_type, data, id, occurred_at, .. } = event;
         granted.push((grant, NewEvent { event_type, data, id, occurred_at: occurred_at.map(|at| at.0) }));

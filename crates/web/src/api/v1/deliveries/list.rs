@@ -1,0 +1,82 @@
+//! `GET /v1/workspaces/{workspace}/deliveries`
+
+use axum::Json;
+use axum::extract::State;
+use keybell_app::deliveries::{DeliveryFilter, ResponseClass};
+use keybell_app::{App, Page};
+use keybell_core::event::EventId;
+use keybell_core::grant::ReadDeliveries;
+use keybell_core::{Problem, WebhookId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::shape::{Delivery, DeliveryStatus};
+use crate::api::v1::shapes::{At, List};
+use crate::extract::{Granted, QueryParams};
+use crate::problem::Answer;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeliveryQuery {
+    /// Only to this webhook.
+    #[param(value_type = Option<String>)]
+    webhook_id: Option<WebhookId>,
+    /// Only of this event.
+    event_id: Option<String>,
+    /// Only of events of this type.
+    event_type: Option<String>,
+    /// Only of this status.
+    status: Option<DeliveryStatus>,
+    /// Only where the last answer was `2xx`, `3xx`, `4xx`, `5xx`, or `none`.
+    #[param(pattern = "^([2-5]xx|none)$")]
+    response_class: Option<String>,
+    /// Only made at this instant or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<At>,
+    /// Only made before this instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<At>,
+    /// How many entries, 1 to 250.
+    #[param(minimum = 1, maximum = 250, default = 50)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before, as it came.
+    cursor: Option<String>,
+}
+
+/// List deliveries
+///
+/// Newest first, without their attempts.
+#[utoipa::path(get, path = "/v1/workspaces/{workspace}/deliveries", tag = "Deliveries", operation_id = "list_deliveries",
+    params(DeliveryQuery), responses((status = 200, body = List<Delivery>)))]
+pub(super) async fn list(
+    Granted(grant): Granted<ReadDeliveries>,
+    State(app): State<App>,
+    QueryParams(mut query): QueryParams<DeliveryQuery>,
+) -> Answer<Json<List<Delivery>>> {
+    let page = Page::new(query.limit, query.cursor.take())?;
+    let listing = app.list_deliveries(grant, query.filter()?, page).await?;
+    Ok(Json(List::of(listing, Delivery::from)))
+}
+
+impl DeliveryQuery {
+    fn filter(self) -> Result<DeliveryFilter, Problem> {
+        let event = self.event_id.map(|id| {
+            EventId::parse(&id).map_err(|bad| Problem::field("event_id", "invalid", bad.to_string()))
+        });
+        let response_class = self.response_class.map(|word| {
+            ResponseClass::parse(&word).ok_or_else(|| {
+                Problem::field("response_class", "not_allowed", "must be 2xx, 3xx, 4xx, 5xx or none")
+            })
+        });
+        Ok(DeliveryFilter {
+            webhook: self.webhook_id,
+            event: event.transpose()?,
+            event_type: self.event_type,
+            status: self.status.map(Into::into),
+            response_class: response_class.transpose()?,
+            from: self.from.map(|at| at.0),
+            until: self.to.map(|at| at.0),
+        })
+    }
+}
