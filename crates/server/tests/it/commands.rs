@@ -128,6 +128,18 @@ fn the_doctor_finds_nothing_wrong_with_a_good_installation_and_names_what_is() {
 }
 
 #[test]
+fn the_doctor_may_look_while_the_server_runs() {
+    let mut installation = installation(None, "");
+    let before = said(&installation.command(&["doctor"]).expect("it runs"));
+    assert!(before.contains("look  reach"), "nobody listens yet: {before}");
+    installation.serve().expect("it starts");
+    let beside = installation.command(&["doctor"]).expect("it runs");
+    let found = said(&beside);
+    assert_eq!(beside.status.code(), Some(0), "{found}");
+    assert!(found.contains("in use by a server that answers") && found.contains("ok    reach"), "{found}");
+}
+
+#[test]
 fn the_version_is_that_of_the_package() {
     let version = said(&keybell(folder().path(), &["--version"], &[]));
     assert_eq!(version, format!("keybell {}\n", env!("CARGO_PKG_VERSION")));

@@ -1,8 +1,13 @@
 //! Where the server listens, where others reach it, and its way out.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_app::delivery::connect::{Connector, SystemResolver};
+use keybell_app::delivery::exchange::Timings;
+use keybell_app::delivery::target::Target;
+use keybell_core::target::TargetPolicy;
 use url::{Host, Url};
 
 use super::Finding;
@@ -74,22 +79,19 @@ fn roots(needed: bool) -> Finding {
     }
 }
 
-/// Resolves the public URL's host and connects to it: names and routes work, and something listens there.
+/// Connects to the public URL as deliveries do: names, routes and certificates work from here.
 async fn reach(url: &Url) -> Finding {
     const WHAT: &str = "reach";
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let port = url.port_or_known_default().unwrap_or(443);
-    let resolved = match tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
-        Ok(Err(error)) => return Finding::bad(WHAT, format!("{host} cannot be resolved: {error}")),
-        Err(_) => return Finding::bad(WHAT, format!("{host} cannot be resolved within {TIMEOUT:?}")),
+    // The operator's own address may be a private one.
+    let everywhere = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("it is a network"));
+    let policy = TargetPolicy { require_https: false, allowed_networks: everywhere.to_vec() };
+    let connector = Connector::new(policy, Arc::new(SystemResolver), &[]);
+    let reached = match Target::of(url) {
+        Ok(target) => connector.connect(&target, TIMEOUT, &mut Timings::default()).await.map(drop),
+        Err(failure) => Err(failure),
     };
-    match tokio::time::timeout(TIMEOUT, tokio::net::TcpStream::connect(resolved.as_slice())).await {
-        Ok(Ok(stream)) => {
-            let peer = stream.peer_addr().map_or_else(|_| String::new(), |peer| format!(" ({peer})"));
-            Finding::good(WHAT, format!("{url} can be connected to from here{peer}"))
-        }
-        Ok(Err(error)) => Finding::warning(WHAT, format!("nobody answers at {url} yet: {error}")),
-        Err(_) => Finding::warning(WHAT, format!("nobody answers at {url} within {TIMEOUT:?}")),
+    match reached {
+        Ok(()) => Finding::good(WHAT, format!("{url} can be connected to from here")),
+        Err(failure) => Finding::warning(WHAT, format!("nobody answers at {url} yet: {}", failure.sentence)),
     }
 }
