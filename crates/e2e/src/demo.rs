@@ -48,6 +48,12 @@ impl Demo {
             .unwrap_or_else(|| panic!("no URL with {part} in {:#?}", self.said))
     }
 
+    /// The secret key of its curl lines.
+    pub fn secret_key(&self) -> String {
+        let mut words = self.said.iter().flat_map(|line| line.split([' ', '\'']));
+        words.find(|word| word.starts_with("kb_live_")).expect("the demo says a key").to_owned()
+    }
+
     /// Where Keybell is, without a slash at the end.
     pub fn keybell(&self) -> &str {
         let url = self.url("/sign-in/");

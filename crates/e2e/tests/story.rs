@@ -43,10 +43,10 @@ impl Story {
 
     /// The first owner comes by the one-time link, names the workspace and chooses a password.
     async fn set_up(&mut self) {
-        let line =
+        let said =
             self.installation.wait_for_line(|line| line.contains("/setup/")).expect("it prints the link");
         let link =
-            line.split_whitespace().find(|word| word.starts_with("http")).expect("the line has a link");
+            said.split_whitespace().find(|word| word.starts_with("http")).expect("the line has a link");
         let browser = &self.browser;
         browser.go(link).await;
         browser.find(Heading, "Set up your workspace").await;
