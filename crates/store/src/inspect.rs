@@ -22,7 +22,7 @@ pub fn statements() -> Vec<Portable> {
     let single = all_statements().into_iter().map(|sql| Portable {
         name: sql.name,
         sqlite: numbered(sql.text),
-        postgres: sql.text.to_owned(),
+        postgres: sql.for_postgres(),
         bulk_columns: None,
     });
     let bulk = all_bulks().into_iter().map(|bulk| Portable {

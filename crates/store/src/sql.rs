@@ -13,6 +13,17 @@ pub struct Sql {
     pub text: &'static str,
 }
 
+/// Where a statement of PostgreSQL leaves out the rows that another node is taking at this moment. SQLite has one writer,
+/// and reads it as a comment.
+const SKIP_LOCKED: &str = "/*skip locked*/";
+
+impl Sql {
+    /// The text as PostgreSQL is given it.
+    pub fn for_postgres(&self) -> String {
+        self.text.replace(SKIP_LOCKED, "FOR UPDATE SKIP LOCKED")
+    }
+}
+
 /// The type of a column: the four that both engines share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {

@@ -11,7 +11,7 @@ use keybell_core::{ActorRef, AuditId, DeliveryId, EventKey, Timestamp, WebhookId
 
 use crate::error::StoreError;
 use crate::ops::audit::{self, AuditFact};
-use crate::tx::{Arg, Op, Read, Row, Tx};
+use crate::tx::{Arg, Isolation, Op, Read, Row, Tx};
 use crate::{bulks, statements};
 
 statements! {
@@ -159,6 +159,7 @@ pub struct RecordAttempts {
 
 impl Op for RecordAttempts {
     const NAME: &'static str = "attempts.record";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Vec<(WorkspaceId, WebhookId)>;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {

@@ -8,7 +8,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::events::EventRecord;
-use crate::tx::{Arg, Op, Row, Tx};
+use crate::tx::{Arg, Isolation, Op, Row, Tx};
 use crate::{bulks, statements};
 
 /// When a delivery is due whose webhook is disabled: at the end of time.
@@ -115,6 +115,7 @@ pub struct Claimed {
 
 impl Op for ClaimDeliveries {
     const NAME: &'static str = "deliveries.claim";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Claimed;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
@@ -218,6 +219,7 @@ pub struct MoveDeliveries {
 
 impl Op for MoveDeliveries {
     const NAME: &'static str = "deliveries.move";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
@@ -246,6 +248,7 @@ pub struct ReleaseNode {
 
 impl Op for ReleaseNode {
     const NAME: &'static str = "deliveries.release_node";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = u64;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
@@ -284,6 +287,7 @@ pub struct SweepWebhook {
 
 impl Op for SweepWebhook {
     const NAME: &'static str = "deliveries.sweep_webhook";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     /// Where this bite ended; `None` when there is nothing after it.
     type Out = Option<DeliveryId>;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
-use crate::tx::{Arg, Op, Query, Read, Row, Tx};
+use crate::tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 use crate::{bulks, statements};
 
 statements! {
@@ -119,6 +119,7 @@ pub struct Acceptance {
 
 impl Op for AcceptEvents {
     const NAME: &'static str = "events.accept";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Vec<CallAnswer>;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {

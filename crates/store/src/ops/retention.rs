@@ -4,7 +4,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::statements;
-use crate::tx::{Arg, Op, Query, Read, Tx};
+use crate::tx::{Arg, Isolation, Op, Query, Read, Tx};
 
 statements! {
     WORKSPACES = "SELECT id FROM workspaces WHERE id > $1 ORDER BY id LIMIT $2";
@@ -57,6 +57,7 @@ pub struct DeleteOld {
 
 impl Op for DeleteOld {
     const NAME: &'static str = "retention.delete_old";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = u64;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
@@ -87,6 +88,7 @@ pub struct DeleteExpiredAnswers {
 
 impl Op for DeleteExpiredAnswers {
     const NAME: &'static str = "retention.delete_answers";
+    const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = u64;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {

@@ -86,7 +86,7 @@ impl Read for PostgresTx<'_> {
         args: &[Arg<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.text.to_owned())?;
+        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.for_postgres())?;
         let Connection { client, wire, .. } = &mut *self.connection;
         let outcome = wire.wait(async {
             let mut rows = pin!(client.query_raw(&statement, args.iter().map(|arg| Value(*arg))).await?);
@@ -104,7 +104,7 @@ impl Read for PostgresTx<'_> {
 
 impl Tx for PostgresTx<'_> {
     fn exec(&mut self, sql: &'static Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.text.to_owned())?;
+        let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.for_postgres())?;
         let Connection { client, wire, .. } = &mut *self.connection;
         let changed = wire.wait(client.execute_raw(&statement, args.iter().map(|arg| Value(*arg))));
         changed.map_err(|error| self.fail(sql.name, error))
