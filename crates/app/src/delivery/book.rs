@@ -24,6 +24,7 @@ pub(super) struct Book {
     /// Set while somebody waits for room.
     wanted: AtomicBool,
     room: Notify,
+    empty: Notify,
 }
 
 /// What is known of one webhook across threads.
@@ -86,6 +87,17 @@ impl Book {
         }
     }
 
+    /// Comes back when nothing is in memory.
+    pub(super) async fn wait_until_empty(&self) {
+        loop {
+            let empty = self.empty.notified();
+            if self.deliveries.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
     /// Deliveries in memory, and the bytes they hold.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.deliveries.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
@@ -96,7 +108,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.gauge.in_memory.fetch_sub(1, Ordering::Relaxed);
         self.book.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.book.deliveries.fetch_sub(1, Ordering::SeqCst);
+        if self.book.deliveries.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.book.empty.notify_waiters();
+        }
         if self.book.wanted.load(Ordering::Relaxed) && self.book.wanted.swap(false, Ordering::SeqCst) {
             self.book.room.notify_waiters();
         }

@@ -244,6 +244,11 @@ impl Engine {
         self.shared.due.now();
     }
 
+    /// Comes back when no delivery is in memory: what was begun is over, and on disk.
+    pub async fn quiet(&self) {
+        self.shared.book.wait_until_empty().await;
+    }
+
     /// Deletes what is older than it is kept, as happens every ten minutes by itself. Gives how many rows went.
     pub async fn delete_old(&self) -> Result<u64, Problem> {
         house::delete_old(&self.shared, &self.shared.retention).await.map_err(of_store)

@@ -3,6 +3,7 @@
 //! So a write grows with the load, and nobody waits for a timer. An outcome keeps its delivery's place in memory until it
 //! is on disk: a store that is away slows the engine down and loses nothing.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,7 +62,10 @@ impl Gathered {
             return None;
         }
         self.under_way = true;
-        let count = self.outcomes.len().min(OUTCOMES_PER_WRITE_MAX);
+        // Two outcomes of one delivery, possible after a lease that ended too early, go one after the other.
+        let mut deliveries = HashSet::new();
+        let apart = |outcome: &&Outcome| deliveries.insert(outcome.delivery);
+        let count = self.outcomes.iter().take(OUTCOMES_PER_WRITE_MAX).take_while(apart).count();
         let rest = self.outcomes.split_off(count);
         let outcomes = std::mem::replace(&mut self.outcomes, rest);
         let rest = self.places.split_off(count);
