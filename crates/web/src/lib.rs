@@ -54,3 +54,37 @@ fn enveloped(app: &App, routes: Router) -> Router {
         .method_not_allowed_fallback(async || Failed::from(Code::MethodNotAllowed))
         .layer(middleware::from_fn_with_state(envelope::Envelope::new(app), envelope::around))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use keybell_testkit::app::TestApp;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn explode() {
+        panic!("password=hunter2");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_the_request_id_and_nothing_of_its_text() {
+        let app = TestApp::start().await.app;
+        let routes = enveloped(&app, Router::new().route("/", get(explode)));
+        let request = Request::get("/").header("x-request-id", "boom-1").body(Body::empty());
+        let answer = routes.oneshot(request.expect("a request")).await.expect("a router never fails");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["x-request-id"]),
+            (500, &"boom-1".parse().expect("a value"))
+        );
+        let body = answer.into_body().collect().await.expect("a body in memory").to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        assert!(
+            text.contains("internal_error") && text.contains("boom-1") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+}
