@@ -29,7 +29,7 @@ pub(super) async fn one(
     let names = names_of(&app, &here).await?;
     let (delivery, list) = (detail.delivery, list_of(&here));
     let webhook = format!("{}/webhooks/{}", here.developer(), delivery.webhook_id);
-    let last = detail.attempts.len();
+    let many = detail.attempts.len();
     let attempts = detail.attempts.into_iter().enumerate().rev();
     Ok(page(&DeliveryPage {
         frame: here.frame(Section::Deliveries),
@@ -42,14 +42,13 @@ pub(super) async fn one(
         created: When::at(delivery.created_at),
         completed: delivery.completed_at.map(When::at),
         next: delivery.next_attempt_at.map(When::near),
-        attempts: attempts.map(|(index, attempt)| shown(attempt, index + 1 == last)).collect(),
+        attempts: attempts.map(|(index, attempt)| shown(attempt, index + 1 == many)).collect(),
         list,
     })?)
 }
 
 fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
     let went_well = attempt.response_status.is_some_and(|status| (200..300).contains(&status));
-    let request_body = attempt.request.body;
     AttemptView {
         number: attempt.number,
         trigger: match attempt.trigger.as_str() {
@@ -60,15 +59,13 @@ fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
         started: When::at(attempt.started_at),
         took: took(attempt.duration),
         timings: timings(attempt.timings),
-        went_well,
         outcome: outcome(attempt.response_status, went_well),
         error: attempt.error,
         is_open,
-        is_forgotten: request_body.is_none(),
-        request: message(attempt.request.headers, request_body.unwrap_or_default()),
+        request: message(attempt.request.headers, attempt.request.body),
         url: attempt.request.url,
         truncated: attempt.response.as_ref().is_some_and(|response| response.truncated),
-        response: attempt.response.map(|response| message(response.headers, response.body)),
+        response: attempt.response.map(|response| message(response.headers, Some(response.body))),
     }
 }
 
@@ -80,10 +77,14 @@ fn outcome(status: Option<u16>, went_well: bool) -> Badge {
     Badge::new(tone, reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}")))
 }
 
-fn message(headers: Vec<LoggedHeader>, body: String) -> Message {
+fn message(headers: Vec<LoggedHeader>, body: Option<String>) -> Message {
     let shown =
         |header: LoggedHeader| (header.name, header.value.unwrap_or_else(|| "••••• (secret)".to_owned()));
-    Message { headers: headers.into_iter().map(shown).collect(), pretty: pretty::json(&body), body }
+    Message {
+        headers: headers.into_iter().map(shown).collect(),
+        pretty: body.as_deref().and_then(pretty::json),
+        body,
+    }
 }
 
 fn timings(timings: AttemptTimings) -> Vec<(&'static str, String)> {

@@ -25,7 +25,7 @@ pub(super) fn json(text: &str) -> Option<String> {
             ' ' | '\t' | '\n' | '\r' => {}
             '{' | '[' => {
                 laid.push(char);
-                while tokens.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while tokens.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = tokens.next_if(|next| matches!(next, '}' | ']')) {
                     laid.push(end);
                 } else {

@@ -103,16 +103,12 @@ pub struct AttemptView {
     pub took: String,
     /// The parts of that time: word, milliseconds.
     pub timings: Vec<(&'static str, String)>,
-    /// Whether it went well.
-    pub went_well: bool,
     /// What came of it.
     pub outcome: Badge,
     /// Why no answer came.
     pub error: Option<String>,
     /// Whether it is the one to be shown at once.
     pub is_open: bool,
-    /// Whether the event that was sent is no longer kept.
-    pub is_forgotten: bool,
     /// What was sent.
     pub request: Message,
     /// Where to.
@@ -123,12 +119,19 @@ pub struct AttemptView {
     pub truncated: bool,
 }
 
+impl AttemptView {
+    /// Whether it went well.
+    pub fn went_well(&self) -> bool {
+        self.outcome.tone == Tone::Good
+    }
+}
+
 /// Headers and a body.
 pub struct Message {
     /// The headers.
     pub headers: Vec<(String, String)>,
-    /// The body as it was.
-    pub body: String,
+    /// The body as it was; `None` where it is no longer kept.
+    pub body: Option<String>,
     /// The body as it reads best, where that differs.
     pub pretty: Option<String>,
 }

@@ -155,13 +155,13 @@ impl Display for When {
     }
 }
 
-/// `2026-11-23T15:31:56.123Z` as `23 Nov 2026, 15:31 UTC`.
+/// `2026-11-23T15:31:56.123Z` as `23 Nov 2026, 15:31:56 UTC`.
 fn readable(exact: &str) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = exact.get(5..7).and_then(|month| month.parse::<usize>().ok());
     let month = month.and_then(|month| MONTHS.get(month.wrapping_sub(1)));
-    match (exact.get(0..4), month, exact.get(8..10), exact.get(11..16)) {
+    match (exact.get(0..4), month, exact.get(8..10), exact.get(11..19)) {
         (Some(year), Some(month), Some(day), Some(time)) => {
             format!("{} {month} {year}, {time} UTC", day.trim_start_matches('0'))
         }
@@ -333,7 +333,7 @@ mod tests {
         let when = When::near(Timestamp::from_micros(1_795_447_916_123_000)).to_string();
         assert_eq!(
             when,
-            r#"<time datetime="2026-11-23T15:31:56.123Z" data-relative>23 Nov 2026, 15:31 UTC</time>"#
+            r#"<time datetime="2026-11-23T15:31:56.123Z" data-relative>23 Nov 2026, 15:31:56 UTC</time>"#
         );
     }
 

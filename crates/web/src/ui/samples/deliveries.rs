@@ -1,0 +1,105 @@
+//! Deliveries.
+
+use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::view::deliveries::{AttemptView, DeliveriesPage, DeliveryPage, DeliveryRow, Message};
+use crate::ui::view::frame::Section;
+use crate::ui::view::parts::{Badge, Tone, When};
+
+impl Sample<'_> {
+    pub(super) fn deliveries(&self) -> Vec<DeliveryRow> {
+        let row = |status, answer: &str, attempts, next| DeliveryRow {
+            id: "dlv_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
+            href: Some(format!("{DEVELOPER}/deliveries/dlv_06dhtsbh1nxwk8n6s4c3v9r7e0")),
+            event_type: self.say("research_report.published"),
+            webhook: self.say("Warehouse"),
+            status,
+            answer: answer.to_owned(),
+            attempts,
+            at: When::near(at(-3)),
+            next,
+        };
+        self.some(|| {
+            vec![
+                row(Badge::new(Tone::Warn, "Pending"), "503", 2, Some(When::near(at(5)))),
+                row(Badge::new(Tone::Good, "Succeeded"), "204", 1, None),
+                row(Badge::new(Tone::Bad, "Failed"), "No answer", 10, None),
+            ]
+        })
+    }
+
+    pub(super) fn attempt(&self, number: u32, went_well: bool) -> AttemptView {
+        let body = self.say(r#"{"id":"evt_1","type":"portfolio.updated"}"#);
+        let headers = vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("webhook-id".to_owned(), "evt_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned()),
+            ("x-custom".to_owned(), self.say("blue")),
+        ];
+        let message = || Message {
+            headers: headers.clone(),
+            pretty: Some(format!("{body}\n")),
+            body: Some(body.clone()),
+        };
+        let outcome = if went_well {
+            Badge::new(Tone::Good, "204 No Content")
+        } else {
+            Badge::new(Tone::Bad, "No answer")
+        };
+        AttemptView {
+            number,
+            trigger: if number == 1 { "first attempt" } else { "retry" },
+            started: When::at(at(i64::from(number))),
+            took: "182 ms".to_owned(),
+            timings: vec![
+                ("DNS", "2 ms".to_owned()),
+                ("connect", "21 ms".to_owned()),
+                ("TLS", "44 ms".to_owned()),
+            ],
+            outcome,
+            error: (!went_well).then(|| self.say("The connection was refused.")),
+            is_open: number == 2,
+            request: message(),
+            url: self.say("https://hooks.evergreen.example/northwind"),
+            response: went_well.then(message),
+            truncated: went_well,
+        }
+    }
+
+    pub(super) fn delivery_pages(&self) -> Vec<(&'static str, String)> {
+        let list = format!("{DEVELOPER}/deliveries");
+        let deliveries = DeliveriesPage {
+            frame: self.frame(Section::Deliveries),
+            list: list.clone(),
+            webhook: (!self.word.is_empty()).then(|| (self.say(""), "#".to_owned())),
+            webhook_id: self.word.to_owned(),
+            statuses: vec![("", "Any", true), ("pending", "Pending", false)],
+            answers: vec![("", "Any", true), ("5xx", "5xx", false)],
+            event_type: self.word.to_owned(),
+            event_types: vec![self.say("portfolio.updated")],
+            is_filtered: !self.word.is_empty(),
+            failed: false,
+            deliveries: self.deliveries(),
+            older: self.full.then(|| "?cursor=1".to_owned()),
+            is_later_page: false,
+            newest: list.clone(),
+        };
+        let delivery = DeliveryPage {
+            frame: self.frame(Section::Deliveries),
+            list,
+            id: "dlv_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
+            event_id: self.say("evt_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            event_type: self.say("portfolio.updated"),
+            webhook: (self.say("Warehouse"), "#".to_owned()),
+            status: if self.full {
+                Badge::new(Tone::Good, "Succeeded")
+            } else {
+                Badge::new(Tone::Warn, "Pending")
+            },
+            created: When::at(at(0)),
+            completed: self.full.then(|| When::at(at(2))),
+            next: (!self.full).then(|| When::near(at(2))),
+            attempts: self.some(|| vec![self.attempt(2, true), self.attempt(1, false)]),
+            event_deliveries: "#".to_owned(),
+        };
+        vec![("deliveries", drawn(&deliveries)), ("delivery", drawn(&delivery))]
+    }
+}

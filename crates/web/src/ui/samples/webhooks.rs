@@ -1,0 +1,147 @@
+//! Webhooks.
+
+use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::view::frame::Section;
+use crate::ui::view::parts::{Badge, CopyField, Field, Tone, When};
+use crate::ui::view::webhooks::{
+    DeletePage, EventGroup, HeaderRow, SecretPage, WebhookFormPage, WebhookPage, WebhookRow, WebhooksPage,
+};
+
+impl Sample<'_> {
+    pub(super) fn webhook(&self, name: &str, enabled: bool) -> WebhookRow {
+        let status =
+            if enabled { Badge::new(Tone::Good, "Active") } else { Badge::new(Tone::Plain, "Disabled") };
+        WebhookRow {
+            href: format!("{DEVELOPER}/webhooks/whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            name: self.say(name),
+            url: self.say("https://hooks.evergreen.example/northwind"),
+            events: vec![self.say("research_report.*"), "portfolio.updated".to_owned()],
+            content_type: "JSON",
+            status,
+            enabled,
+            last_delivery: enabled.then(|| When::near(at(-3))),
+            may_manage: true,
+            switch_from: "list",
+        }
+    }
+
+    pub(super) fn webhook_pages(&self) -> Vec<(&'static str, String)> {
+        let list = format!("{DEVELOPER}/webhooks");
+        let webhooks = WebhooksPage {
+            frame: self.frame(Section::Webhooks),
+            list: list.clone(),
+            rows: self.some(|| vec![self.webhook("Warehouse", true), self.webhook("Chat bot", false)]),
+            may_create: true,
+            older: self.full.then(|| "?cursor=1".to_owned()),
+            is_later_page: false,
+        };
+        let webhook = WebhookPage {
+            frame: self.frame(Section::Webhooks),
+            webhook: self.webhook("Warehouse", self.full),
+            list: list.clone(),
+            id: CopyField::new("webhook-id", "Webhook id", "whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            description: self.say("Feeds the warehouse"),
+            disabled_because: (!self.full).then_some("The endpoint answered 410 Gone."),
+            headers: self.some(|| vec![(self.say("x-api-key"), self.say("secret, set"))]),
+            created: When::at(at(-9_000)),
+            created_by: self.say("Ada Lovelace"),
+            deliveries: self.deliveries(),
+            all_deliveries: format!("{DEVELOPER}/deliveries"),
+        };
+        let secret = |revealed: bool| SecretPage {
+            frame: self.frame(Section::Webhooks),
+            name: self.say("Warehouse"),
+            href: format!("{list}/whk_1"),
+            list: list.clone(),
+            secrets: revealed.then(|| {
+                let field = CopyField::new(
+                    "secret-1",
+                    "Signing secret",
+                    self.say("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+                );
+                vec![(field, When::at(at(-9_000)), Some(When::at(at(60))))]
+            }),
+            may_reveal: self.full,
+        };
+        let delete = DeletePage {
+            frame: self.frame(Section::Webhooks),
+            name: self.say("Warehouse"),
+            url: self.say("https://hooks.evergreen.example/northwind"),
+            action: "#".to_owned(),
+            back: list.clone(),
+            list: list.clone(),
+        };
+        vec![
+            ("webhooks", drawn(&webhooks)),
+            ("webhook-form", drawn(&self.webhook_form(false))),
+            ("webhook-edit", drawn(&self.webhook_form(true))),
+            ("webhook", drawn(&webhook)),
+            ("webhook-secret", drawn(&secret(false))),
+            ("webhook-secret-revealed", drawn(&secret(true))),
+            ("webhook-delete", drawn(&delete)),
+        ]
+    }
+
+    fn webhook_form(&self, editing: bool) -> WebhookFormPage {
+        let list = format!("{DEVELOPER}/webhooks");
+        let header = |index, is_set| HeaderRow {
+            index,
+            name: if is_set { self.say("x-api-key") } else { String::new() },
+            value: self.word.to_owned(),
+            secret: is_set,
+            is_set,
+            wrong: !self.word.is_empty(),
+        };
+        WebhookFormPage {
+            frame: self.frame(Section::Webhooks),
+            editing: editing.then(|| self.say("Warehouse")),
+            action: "#".to_owned(),
+            back: list.clone(),
+            list: list.clone(),
+            token: self.say("t"),
+            fields: [
+                Field::text("name", "Name", self.say("")).most(100).required().first().told(&self.errors()),
+                Field::lines("description", "Description", self.say("")).most(1_000),
+                Field::text("url", "URL", self.say(""))
+                    .kind("url", "off")
+                    .mono()
+                    .required()
+                    .hint("Where the payloads will be sent: https, and open to the internet."),
+            ],
+            all_events: !self.full,
+            groups: self.some(|| {
+                vec![
+                    EventGroup {
+                        name: self.say("portfolio"),
+                        all: false,
+                        events: vec![
+                            (self.say("portfolio.updated"), self.say("A portfolio was changed"), true),
+                            (
+                                "portfolio.rebalanced".to_owned(),
+                                "A portfolio was rebalanced".to_owned(),
+                                false,
+                            ),
+                        ],
+                    },
+                    EventGroup {
+                        name: "research_report".to_owned(),
+                        all: true,
+                        events: vec![(
+                            "research_report.published".to_owned(),
+                            "A report was published".to_owned(),
+                            false,
+                        )],
+                    },
+                ]
+            }),
+            others: self.some(|| vec![self.say("memo.written")]),
+            content_types: vec![
+                ("application/json", "JSON", self.say("{\"id\":\"evt_1\"}"), true),
+                ("application/xml", "XML", self.say("<?xml version=\"1.0\"?>\n<event></event>"), false),
+            ],
+            headers: vec![header(0, self.full), header(1, false), header(2, false)],
+            enabled: true,
+            errors: self.errors(),
+        }
+    }
+}
