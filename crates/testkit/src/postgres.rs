@@ -140,11 +140,10 @@ impl TestPostgres {
 
 impl Drop for TestPostgres {
     fn drop(&mut self) {
-        // Before its directory goes.
-        if thread::panicking() {
-            drop(self.keeper.send(Order::Stop(channel().0)));
-        } else {
-            self.stop();
+        // Before its directory goes. Whatever went wrong was told when it did.
+        let (answer, answered) = channel();
+        if self.keeper.send(Order::Stop(answer)).is_ok() {
+            let _ = answered.recv_timeout(START_MAX);
         }
     }
 }

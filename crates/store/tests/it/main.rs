@@ -3,6 +3,7 @@
 mod engine;
 mod identity;
 mod lanes;
+mod parity;
 mod postgres_failures;
 mod schema;
 mod sqlite_failures;

@@ -1,0 +1,233 @@
+//! Events, deliveries, attempts, their log, and retention.
+
+use std::sync::Arc;
+
+use keybell_core::{DeliveryId, EventKey};
+use keybell_store::ops::{attempts, deliveries, delivery_log, events, health, retention};
+
+use super::dice::Dice;
+use super::{Step, read, write, write_as};
+
+pub(super) const STEPS: &[Step] = &[
+    ("events.accept", accept),
+    // Twice, because the other steps live on what it leaves.
+    ("events.accept again", accept),
+    ("events.read", |dice| {
+        let name = if dice.once_in(2) {
+            events::EventName::Key(event_key(dice))
+        } else {
+            events::EventName::Supplied(dice.text("supplied", 3))
+        };
+        read(events::ReadEvent { workspace: dice.workspace(), name })
+    }),
+    ("events.list", |dice| {
+        read(events::ListEvents {
+            workspace: dice.workspace(),
+            below: dice.pick(&[event_key(dice), EventKey::from_bytes([0xff; 16])]),
+            from: dice.pick(&[event_key(dice), EventKey::from_bytes([0; 16])]),
+            event_type: dice.maybe(|dice| dice.text("type", 2)),
+            rows: 1 + dice.small(5),
+        })
+    }),
+    ("deliveries.claim", |dice| {
+        let claim = if dice.once_in(2) {
+            deliveries::Claim::Due
+        } else {
+            deliveries::Claim::OfWebhook {
+                workspace: dice.workspace(),
+                webhook: dice.webhook(),
+                cared_for_by: care(dice),
+            }
+        };
+        let op = deliveries::ClaimDeliveries {
+            claim,
+            now: dice.at(),
+            lease_until: dice.at(),
+            leased_by: node(dice),
+            rows: 1_000,
+        };
+        // What is due at the same instant has no order.
+        write_as(op, |mut claimed| {
+            claimed.deliveries.sort_by_key(|delivery| (delivery.workspace, delivery.id));
+            format!("{claimed:?}")
+        })
+    }),
+    ("deliveries.move", |dice| {
+        write(deliveries::MoveDeliveries {
+            moved: vec![deliveries::MovedDelivery {
+                workspace: dice.workspace(),
+                id: delivery_id(dice),
+                due_at: dice.at(),
+                leased_by: dice.maybe(node),
+            }],
+        })
+    }),
+    ("deliveries.release_node", |dice| {
+        write(deliveries::ReleaseNode { leased_by: node(dice), cared_for_by: care(dice) })
+    }),
+    ("deliveries.sweep", |dice| {
+        write(deliveries::SweepWebhook {
+            workspace: dice.workspace(),
+            webhook: dice.webhook(),
+            sweep: match dice.below(3) {
+                0 => deliveries::Sweep::Park,
+                1 => deliveries::Sweep::TakeUp,
+                _ => deliveries::Sweep::Cancel { at: dice.at() },
+            },
+            after: dice.maybe(delivery_id),
+            rows: 1 + dice.small(4),
+        })
+    }),
+    ("attempts.record", |dice| {
+        let outcomes = (0..=dice.below(3)).map(|place| outcome(dice, place)).collect();
+        let health = dice.maybe(|dice| attempts::HealthChange {
+            workspace: dice.workspace(),
+            webhook: dice.webhook(),
+            at: dice.at(),
+            health: match dice.below(3) {
+                0 => attempts::Health::Healthy,
+                1 => attempts::Health::Failing,
+                _ => attempts::Health::Gone { audit: dice.fact("webhook.disabled").id },
+            },
+        });
+        write(attempts::RecordAttempts {
+            outcomes: Arc::new(outcomes),
+            health: Arc::new(health.into_iter().collect()),
+        })
+    }),
+    ("delivery_log.list", |dice| {
+        read(delivery_log::ListDeliveries {
+            workspace: dice.workspace(),
+            below: dice.pick(&[delivery_id(dice), DeliveryId::from_bytes([0xff; 16])]),
+            from: dice.pick(&[delivery_id(dice), DeliveryId::from_bytes([0; 16])]),
+            webhook: dice.maybe(Dice::webhook),
+            event: dice.maybe(event_key),
+            event_type: dice.maybe(|dice| dice.text("type", 2)),
+            status: dice.maybe(|dice| dice.pick(&["pending", "succeeded", "failed", "canceled"]).to_owned()),
+            last_answer: dice.maybe(|dice| match dice.below(2) {
+                0 => delivery_log::LastAnswer::Class(2),
+                _ => delivery_log::LastAnswer::None,
+            }),
+            rows: 1 + dice.small(5),
+        })
+    }),
+    ("delivery_log.read", |dice| {
+        read(delivery_log::ReadDelivery { workspace: dice.workspace(), id: delivery_id(dice) })
+    }),
+    ("retention.workspaces", |dice| {
+        read(retention::WorkspacesAfter { after: dice.maybe(Dice::workspace), rows: 1 + dice.small(3) })
+    }),
+    ("retention.delete_old", |dice| {
+        write(retention::DeleteOld {
+            workspace: dice.workspace(),
+            events_before: dice.at(),
+            attempts_before: dice.at(),
+            rows: 1_000,
+        })
+    }),
+    ("retention.delete_expired_answers", |dice| {
+        write(retention::DeleteExpiredAnswers { now: dice.at(), rows: 1_000 })
+    }),
+    ("health.answers", |_| read(health::Answers)),
+];
+
+fn event_key(dice: &Dice) -> EventKey {
+    dice.id(12)
+}
+
+fn delivery_id(dice: &Dice) -> DeliveryId {
+    dice.id(24)
+}
+
+fn node(dice: &Dice) -> String {
+    dice.pick(&["node-a", "node-b"]).to_owned()
+}
+
+fn care(dice: &Dice) -> String {
+    dice.pick(&["care-a", "care-b"]).to_owned()
+}
+
+fn accept(dice: &Dice) -> super::Ask {
+    let calls = (0..=dice.below(2)).map(|call| {
+        let events = (0..=dice.below(2)).map(|place| {
+            // Keys and delivery ids of one batch differ, as those of the app do; those of two batches may meet.
+            let number = u8::try_from(call * 2 + place).expect("four at most");
+            let mut key = *event_key(dice).as_bytes();
+            key[0] = number;
+            let workspace = dice.workspace();
+            let deliveries = (0..dice.below(3)).map(|webhook| {
+                let mut id = *delivery_id(dice).as_bytes();
+                (id[0], id[1]) = (number, u8::try_from(webhook).expect("three at most"));
+                let mut to = [0; 16];
+                to[15] = u8::try_from(webhook).expect("three at most") + 1;
+                events::NewDelivery {
+                    id: DeliveryId::from_bytes(if dice.once_in(2) {
+                        id
+                    } else {
+                        *delivery_id(dice).as_bytes()
+                    }),
+                    webhook: keybell_core::WebhookId::from_bytes(to),
+                    in_memory: dice.once_in(2),
+                }
+            });
+            events::NewEvent {
+                deliveries: deliveries.collect(),
+                occurred_at_given: dice.once_in(2),
+                record: Arc::new(events::EventRecord {
+                    workspace,
+                    key: EventKey::from_bytes(key),
+                    supplied_id: dice.maybe(|dice| dice.text("supplied", 3)),
+                    event_type: dice.text("type", 2),
+                    occurred_at: dice.at(),
+                    data: dice.pick(&[b"{}".as_slice(), b"[1]"]).to_vec(),
+                }),
+            }
+        });
+        events::NewCall { events: events.collect() }
+    });
+    write(events::AcceptEvents {
+        calls: Arc::new(calls.collect()),
+        now: dice.at(),
+        lease_until: dice.at(),
+        care_until: dice.at(),
+        leased_by: node(dice),
+        cared_for_by: care(dice),
+    })
+}
+
+/// The outcome of one attempt. Those of one call are of different deliveries, as the app's are.
+fn outcome(dice: &Dice, place: u64) -> attempts::Outcome {
+    let mut delivery = [0; 16];
+    delivery[15] = u8::try_from(1 + place * 8 + dice.below(8)).expect("a small pool");
+    attempts::Outcome {
+        workspace: dice.workspace(),
+        delivery: DeliveryId::from_bytes(delivery),
+        webhook: dice.webhook(),
+        event: event_key(dice),
+        event_type: dice.text("type", 2),
+        attempt: attempts::AttemptRecord {
+            number: 1 + dice.small(3),
+            trigger: dice.pick(&["first", "retry", "manual"]).to_owned(),
+            started_at: dice.at(),
+            duration_us: dice.small(1_000_000),
+            dns_us: dice.maybe(|dice| dice.small(1_000)),
+            connect_us: dice.maybe(|dice| dice.small(1_000)),
+            tls_us: None,
+            first_byte_us: dice.maybe(|dice| dice.small(1_000)),
+            url: dice.text("https://example.com/", 3),
+            content_type: "application/json".to_owned(),
+            request_headers: "{}".to_owned(),
+            response_status: dice.maybe(|dice| dice.pick(&[200, 204, 410, 503])),
+            response_headers: dice.maybe(|_| "{}".to_owned()),
+            response_body: dice.maybe(|dice| dice.bytes(6)),
+            response_truncated: dice.once_in(2),
+            error_code: dice.maybe(|_| "timeout".to_owned()),
+            error: None,
+        },
+        after: if dice.once_in(2) {
+            attempts::After::Finished { status: dice.pick(&["succeeded", "failed"]), at: dice.at() }
+        } else {
+            attempts::After::Retry { at: dice.at() }
+        },
+    }
+}

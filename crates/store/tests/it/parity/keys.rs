@@ -1,0 +1,204 @@
+//! API keys and operator keys.
+
+use keybell_core::key::{ApiKey, Digest, Environment, KeyId, KeyStatus};
+use keybell_store::ops::{api_keys, operator_keys};
+
+use super::dice::Dice;
+use super::{Step, read_as, write, write_as};
+
+pub(super) const STEPS: &[Step] = &[
+    ("keys.insert", |dice| {
+        let stored = api_keys::StoredKey { key: key(dice), current: digest(dice), previous: None };
+        write_as(
+            api_keys::InsertKey {
+                stored,
+                keys_max: 3,
+                origin: dice.origin(),
+                fact: dice.fact("api_key.created"),
+            },
+            |inserted| match inserted {
+                api_keys::Inserted::Done => "done".to_owned(),
+                api_keys::Inserted::IdTaken => "id taken".to_owned(),
+                api_keys::Inserted::Full => "full".to_owned(),
+                api_keys::Inserted::NoWorkspace => "no workspace".to_owned(),
+            },
+        )
+    }),
+    ("keys.get", |dice| {
+        read_as(api_keys::GetKey { workspace: dice.workspace(), id: key_id(dice) }, |found| {
+            format!("{:?}", found.as_ref().map(show))
+        })
+    }),
+    ("keys.list", |dice| {
+        let statuses = [KeyStatus::Active, KeyStatus::Disabled, KeyStatus::Expired, KeyStatus::Revoked];
+        read_as(
+            api_keys::ListKeys {
+                workspace: dice.workspace(),
+                after: dice.maybe(|dice| (dice.at(), key_id(dice))),
+                environment: dice.maybe(environment),
+                status: dice.maybe(|dice| dice.pick(&statuses)),
+                now: dice.at(),
+                text: dice.maybe(|dice| dice.pick(&["1", "ä", "KEY", "%", "_"]).to_owned()),
+                id: dice.maybe(key_id),
+                rows: 1 + dice.small(5),
+            },
+            |list| format!("{:?}", list.iter().map(show).collect::<Vec<_>>()),
+        )
+    }),
+    ("keys.load", |dice| {
+        let after = dice.maybe(|dice| (dice.workspace(), key_id(dice)));
+        read_as(api_keys::LoadKeys { after, rows: 1 + dice.small(6) }, |list| {
+            format!("{:?}", list.iter().map(show).collect::<Vec<_>>())
+        })
+    }),
+    ("keys.edit", |dice| {
+        write_as(
+            api_keys::EditKey {
+                key: key(dice),
+                from: dice.at(),
+                only_made_by: dice.maybe(|dice| dice.by().id),
+                by: dice.by(),
+                origin: dice.origin(),
+                fact: dice.fact("api_key.updated"),
+            },
+            changed,
+        )
+    }),
+    ("keys.rotate", |dice| {
+        write_as(
+            api_keys::RotateKey {
+                workspace: dice.workspace(),
+                id: key_id(dice),
+                digest: digest(dice),
+                overlap_until: dice.at(),
+                from: dice.at(),
+                at: dice.at(),
+                only_made_by: dice.maybe(|dice| dice.by().id),
+                by: dice.by(),
+                origin: dice.origin(),
+                fact: dice.fact("api_key.rotated"),
+            },
+            changed,
+        )
+    }),
+    ("keys.revoke", |dice| {
+        write_as(
+            api_keys::RevokeKey {
+                workspace: dice.workspace(),
+                id: key_id(dice),
+                at: dice.at(),
+                only_made_by: dice.maybe(|dice| dice.by().id),
+                by: dice.by(),
+                origin: dice.origin(),
+                fact: dice.fact("api_key.revoked"),
+            },
+            changed,
+        )
+    }),
+    ("operator_keys.insert", |dice| {
+        let key = operator_keys::StoredOperatorKey {
+            id: key_id(dice),
+            name: dice.text("operator", 9),
+            digest: Digest::from_bytes(dice.digest(250)),
+            pepper: 1,
+            created_at: dice.at(),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        write_as(
+            operator_keys::InsertOperatorKey {
+                key,
+                keys_max: 2,
+                by: dice.by(),
+                origin: dice.origin(),
+                fact: dice.fact("operator_key.created"),
+            },
+            |inserted| match inserted {
+                operator_keys::Inserted::Done => "done".to_owned(),
+                operator_keys::Inserted::IdTaken => "id taken".to_owned(),
+                operator_keys::Inserted::Full => "full".to_owned(),
+            },
+        )
+    }),
+    ("operator_keys.list", |_| read_as(operator_keys::ListOperatorKeys, operators)),
+    ("operator_keys.live", |_| {
+        read_as(operator_keys::LiveOperatorKeys, |mut list| {
+            list.sort_by_key(|key| key.id.as_str().to_owned());
+            operators(list)
+        })
+    }),
+    ("operator_keys.revoke", |dice| {
+        write(operator_keys::RevokeOperatorKey {
+            id: key_id(dice),
+            at: dice.at(),
+            by: dice.by(),
+            origin: dice.origin(),
+            fact: dice.fact("operator_key.revoked"),
+        })
+    }),
+];
+
+fn key_id(dice: &Dice) -> KeyId {
+    KeyId::parse(&format!("{:012}", dice.below(5))).expect("twelve digits")
+}
+
+fn environment(dice: &Dice) -> Environment {
+    dice.pick(&[Environment::Live, Environment::Test])
+}
+
+fn digest(dice: &Dice) -> api_keys::StoredDigest {
+    api_keys::StoredDigest { digest: Digest::from_bytes(dice.digest(250)), pepper: 1 }
+}
+
+fn key(dice: &Dice) -> ApiKey {
+    ApiKey {
+        workspace: dice.workspace(),
+        id: key_id(dice),
+        environment: environment(dice),
+        name: dice.text("key", 9),
+        description: dice.text("about", 9),
+        enabled: dice.once_in(2),
+        scopes: vec![dice.text("scope", 6)],
+        allowed_networks: Vec::new(),
+        rate_limits: Vec::new(),
+        metadata: serde_json::Map::new(),
+        expires_at: dice.maybe(Dice::at),
+        created_at: dice.at(),
+        created_by: dice.by(),
+        updated_at: dice.at(),
+        last_used_at: None,
+        last_used_from: None,
+        revoked_at: None,
+        revoked_by: None,
+        previous_secret: None,
+    }
+}
+
+fn show(stored: &api_keys::StoredKey) -> String {
+    let digest = |digest: &api_keys::StoredDigest| (*digest.digest.as_bytes(), digest.pepper);
+    format!("{:?} {:?} {:?}", stored.key, digest(&stored.current), stored.previous.as_ref().map(digest))
+}
+
+fn changed(changed: api_keys::Changed) -> String {
+    match changed {
+        api_keys::Changed::Done(stored) => format!("done {}", show(&stored)),
+        api_keys::Changed::Revoked(stored) => format!("revoked {}", show(&stored)),
+        api_keys::Changed::Stale => "stale".to_owned(),
+        api_keys::Changed::NotTheirs => "not theirs".to_owned(),
+        api_keys::Changed::Missing => "missing".to_owned(),
+    }
+}
+
+fn operators(list: Vec<operator_keys::StoredOperatorKey>) -> String {
+    let show = |key: operator_keys::StoredOperatorKey| {
+        format!(
+            "{} {} {:?} {} {:?}",
+            key.id.as_str(),
+            key.name,
+            key.digest.as_bytes(),
+            key.created_at,
+            key.revoked_at
+        )
+    };
+    format!("{:?}", list.into_iter().map(show).collect::<Vec<_>>())
+}
