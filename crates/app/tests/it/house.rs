@@ -94,6 +94,13 @@ impl House {
         entries.map(|entry| read(entry).expect("files can be read")).collect()
     }
 
+    /// Another process on the same database, with other settings.
+    pub(crate) async fn restarted_with(&self, settings: Settings) -> App {
+        let master_key = MasterKey::from_bytes([7; 32]);
+        let app = start(&self.store, &settings, &self.clock, &self.randomness, master_key).await;
+        app.expect("it starts again")
+    }
+
     /// Another process on the same database, with that master key.
     pub(crate) async fn restarted(&self, master_key: MasterKey) -> Result<App, Problem> {
         start(&self.store, &self.settings, &self.clock, &self.randomness, master_key).await

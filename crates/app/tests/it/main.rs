@@ -1,6 +1,7 @@
 //! The tests of the use cases, on a store of each engine.
 
 mod catalogue;
+mod delivery;
 mod house;
 mod keys;
 mod webhooks;

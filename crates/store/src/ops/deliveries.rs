@@ -19,7 +19,7 @@ const CLAIM_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 statements! {
     DUE = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, attempt_trigger \
-           FROM pending_deliveries WHERE due_at <= $1 ORDER BY due_at LIMIT $2 /*skip locked*/) \
+           FROM pending_deliveries WHERE due_at <= $1 ORDER BY due_at, workspace_id, id LIMIT $2 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";

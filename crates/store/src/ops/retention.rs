@@ -18,7 +18,8 @@ statements! {
     DELETE_EVENTS = "DELETE FROM events WHERE workspace_id = $1 AND id IN \
                      (SELECT id FROM events WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
     DELETE_ANSWERS = "DELETE FROM idempotent_answers WHERE (owner, idempotency_key) IN \
-                      (SELECT owner, idempotency_key FROM idempotent_answers WHERE expires_at <= $1 LIMIT $2)";
+                      (SELECT owner, idempotency_key FROM idempotent_answers WHERE expires_at <= $1 \
+                      ORDER BY expires_at, owner, idempotency_key LIMIT $2)";
 }
 
 /// The next workspaces to look at, by id.
