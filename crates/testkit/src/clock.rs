@@ -75,8 +75,8 @@ mod tests {
     async fn the_simulated_clock_follows_tokios_paused_time() {
         let clock = SimClock::starting_at(NOON);
         assert_eq!(clock.now(), NOON);
-        tokio::time::advance(Duration::from_secs(75 * 3_600)).await;
-        assert_eq!(clock.now(), NOON + Duration::from_secs(75 * 3_600));
+        tokio::time::advance(Duration::from_hours(75)).await;
+        assert_eq!(clock.now(), NOON + Duration::from_hours(75));
     }
 
     #[test]

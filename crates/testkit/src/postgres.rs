@@ -23,7 +23,7 @@ const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
 /// The user that the server runs as where the test runs as root.
 const USER: &str = "postgres";
 /// How long a start may take, recovery after a crash on a busy machine included.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 /// The role that owns everything.
 const ROLE: &str = "keybell";
 /// Settings that trade durability for speed: right for every test that does not kill the server.
@@ -69,7 +69,8 @@ impl TestPostgres {
         let status = Command::new("cp").arg("-a").arg(programs.template()).arg(&data).status();
         assert!(
             status.is_ok_and(|status| status.success()),
-            "the data directory cannot be copied to {data:?}"
+            "the data directory cannot be copied to {}",
+            data.display()
         );
 
         let mut arguments = vec!["-D".to_owned(), data.display().to_string()];

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use keybell_core::Randomness;
 
-/// Bytes that follow from a seed (SplitMix64, Steele and others 2014). For tests only: who knows one output knows all.
+/// Bytes that follow from a seed (`SplitMix64`, Steele and others 2014). For tests only: who knows one output knows all.
 #[derive(Debug)]
 pub struct SeededRandomness {
     state: AtomicU64,

@@ -448,15 +448,15 @@ mod tests {
         for _ in 0..2 {
             assert!(post(&receiver, "", "", 10_000).expect("an answer").starts_with("HTTP/1.1 204"));
         }
-        let received = receiver.wait_for_blocking(3, LONG);
-        let first = &received[0];
+        let requests = receiver.wait_for_blocking(3, LONG);
+        let first = &requests[0];
         assert_eq!(
             (first.method.as_str(), first.path.as_str(), &*first.body),
             ("POST", "/hook?x=1", &b"hello"[..])
         );
         let names: Vec<_> = first.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["host", "connection", "x-b", "x-a", "content-length"]);
-        assert_eq!((first.connection, received[2].connection, receiver.connections()), (0, 2, 3));
+        assert_eq!((first.connection, requests[2].connection, receiver.connections()), (0, 2, 3));
     }
 
     #[test]

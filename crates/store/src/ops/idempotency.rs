@@ -70,7 +70,8 @@ impl Op for BeginAnswer {
     fn run(&self, tx: &mut dyn Tx) -> Result<Begun, StoreError> {
         let Slot { owner, key, held_until } = &self.slot;
         tx.exec(&DELETE_EXPIRED, &[owner.into(), key.into(), self.now.into()])?;
-        let begun = tx.exec(&BEGIN, &[owner.into(), key.into(), (&self.fingerprint).into(), (*held_until).into()])?;
+        let begun =
+            tx.exec(&BEGIN, &[owner.into(), key.into(), (&self.fingerprint).into(), (*held_until).into()])?;
         if begun == 1 {
             return Ok(Begun::First);
         }
@@ -105,7 +106,10 @@ impl Op for FinishAnswer {
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Slot { owner, key, held_until } = &self.slot;
         let (status, body) = (i64::from(self.status).into(), (&self.body).into());
-        tx.exec(&FINISH, &[owner.into(), key.into(), (*held_until).into(), status, body, self.expires_at.into()])?;
+        tx.exec(
+            &FINISH,
+            &[owner.into(), key.into(), (*held_until).into(), status, body, self.expires_at.into()],
+        )?;
         Ok(())
     }
 }

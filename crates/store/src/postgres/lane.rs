@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,9 @@ pub(super) struct Lane {
     counters: Arc<Counters>,
     connection: Option<Connection>,
     connected_before: bool,
+    /// Whether the last try of any lane to connect failed. From then on nobody waits for a connection: whoever comes is told
+    /// at once.
+    down: Arc<AtomicBool>,
 }
 
 /// How one try of a transaction ended.
@@ -97,16 +101,35 @@ enum Ended {
 
 impl Lane {
     /// A lane that connects when it is first needed.
-    pub(super) fn new(purpose: Purpose, config: Config, queue: Arc<Queue>, counters: Arc<Counters>) -> Self {
-        Lane { purpose, config, queue, counters, connection: None, connected_before: false }
+    pub(super) fn new(
+        purpose: Purpose,
+        config: Config,
+        queue: Arc<Queue>,
+        counters: Arc<Counters>,
+        down: Arc<AtomicBool>,
+    ) -> Self {
+        Lane { purpose, config, queue, counters, connection: None, connected_before: false, down }
     }
 
     /// Serves the queue until it is closed and empty.
     pub(super) fn run(mut self) {
-        let mut group = VecDeque::new();
+        let (mut waiting, mut group) = (VecDeque::new(), VecDeque::new());
         let queue = Arc::clone(&self.queue);
-        while queue.take(self.purpose.group_max(), &mut group) {
-            self.serve(&mut group);
+        loop {
+            // Without a connection, all who wait hear of it together.
+            let most = if self.is_down() { usize::MAX } else { self.purpose.group_max() };
+            if !queue.take(most, &mut waiting) {
+                return;
+            }
+            if let Err(error) = self.connect() {
+                self.note(0, waiting.len());
+                waiting.drain(..).for_each(|job| job.settle(Err(error.unavailable())));
+            }
+            while !waiting.is_empty() {
+                let count = waiting.len().min(self.purpose.group_max());
+                group.extend(waiting.drain(..count));
+                self.serve(&mut group);
+            }
         }
     }
 
@@ -190,16 +213,26 @@ impl Lane {
                 Ok(connection) => {
                     count(&self.counters.reconnects, usize::from(self.connected_before));
                     self.connected_before = true;
+                    self.down.store(false, Ordering::Relaxed);
                     self.connection = Some(connection);
                     return Ok(());
                 }
-                Err(error) if started.elapsed() + pause > RECONNECT_FOR || self.queue.is_closed() => {
+                Err(error)
+                    if self.is_down()
+                        || started.elapsed() + pause > RECONNECT_FOR
+                        || self.queue.is_closed() =>
+                {
+                    self.down.store(true, Ordering::Relaxed);
                     return Err(Shared::of("connect to PostgreSQL", error));
                 }
                 Err(_) => thread::sleep(pause),
             }
             pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
         }
+    }
+
+    fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
     }
 
     fn note(&self, good: usize, failed: usize) {

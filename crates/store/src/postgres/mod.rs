@@ -9,6 +9,7 @@ mod tx;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use tokio_postgres::Config;
@@ -36,12 +37,14 @@ pub(crate) fn start(
 ) -> Result<Threads, OpenError> {
     migrate(config, database, options)?;
     let threads = Threads::new();
+    let down = Arc::new(AtomicBool::new(false));
     let lanes = |count: usize, purpose| (1..=count.max(1)).map(move |number| (purpose, number));
     let all =
         lanes(options.postgres_writers, Purpose::Write).chain(lanes(options.postgres_readers, Purpose::Read));
     for (purpose, number) in all {
         let queue = if purpose == Purpose::Write { writes } else { reads };
-        let lane = Lane::new(purpose, config.clone(), Arc::clone(queue), Arc::clone(counters));
+        let (queue_of_lane, counters, down) = (Arc::clone(queue), Arc::clone(counters), Arc::clone(&down));
+        let lane = Lane::new(purpose, config.clone(), queue_of_lane, counters, down);
         threads
             .start(&format!("postgres-{}-{number}", purpose.word()), queue, move || lane.run())
             .map_err(OpenError::unusable(database, "a thread cannot be started"))?;

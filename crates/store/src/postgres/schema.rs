@@ -10,7 +10,7 @@ use crate::migrations::{Dialect, Migration};
 use crate::open::Schema;
 
 /// The key of the advisory lock under which the schema is changed: `keybell` in ASCII.
-const LOCK: i64 = 0x6b65_7962_656c_6c;
+const LOCK: i64 = 0x006b_6579_6265_6c6c;
 
 /// A connection that holds the lock until it is closed.
 pub(super) struct PostgresSchema(Connection);

@@ -44,11 +44,11 @@ pub(crate) fn start(
     let unusable = "its file cannot be opened";
     let open = |access| connection::open(path, access).map_err(OpenError::unusable(database, unusable));
 
-    let mut writer = open(Access::Write)?;
-    bring_up_to_date(&mut writer, database, options)?;
+    let mut connection = open(Access::Write)?;
+    bring_up_to_date(&mut connection, database, options)?;
 
     if let Some(bytes) = options.sqlite_bytes_max {
-        connection::limit(&writer, bytes)
+        connection::limit(&connection, bytes)
             .map_err(OpenError::unusable(database, "its size cannot be limited"))?;
     }
 
@@ -80,8 +80,8 @@ pub(crate) fn start(
     let (queue, counters) = (Arc::clone(writes), Arc::clone(counters));
     let checkpointing = Checkpointing(checkpoints);
     let work = move || {
-        writer::run(&mut writer, &queue, &counters, &checkpointing.0);
-        drop(writer);
+        writer::run(&mut connection, &queue, &counters, &checkpointing.0);
+        drop(connection);
         drop(checkpointing);
         drop(lock);
     };

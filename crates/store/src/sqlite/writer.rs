@@ -93,26 +93,27 @@ enum Did {
     Undone,
     /// It cannot be taken out of it alone. It holds its error.
     Spoilt,
+    /// The transaction is lost for all.
+    Lost(Cause),
 }
 
 fn together(
     statements: &mut Statements<'_>,
     jobs: &mut [Box<dyn Job>],
-    run: fn(&mut Statements<'_>, &mut dyn Job) -> Result<Did, Cause>,
+    run: fn(&mut Statements<'_>, &mut dyn Job) -> Did,
 ) -> Result<Together, Shared> {
     let connection = statements.connection();
     statements.control(&BEGIN).map_err(|error| Shared::new("begin a transaction", error))?;
     let mut committed = 0;
     for job in jobs {
-        let did = run(statements, job.as_mut());
-        match did {
-            Ok(Did::Good) => committed += 1,
-            Ok(Did::Undone) => {}
-            Ok(Did::Spoilt) => {
+        match run(statements, job.as_mut()) {
+            Did::Good => committed += 1,
+            Did::Undone => {}
+            Did::Spoilt => {
                 roll_back(statements);
                 return Ok(Together::Refused);
             }
-            Err(cause) => {
+            Did::Lost(cause) => {
                 roll_back(statements);
                 return Err(Shared::with("run an operation in a transaction with others", cause));
             }
@@ -128,15 +129,19 @@ fn together(
 
 /// Runs one job as if none could fail: a savepoint each would triple what an operation costs, because SQLite copies every
 /// page that it touches to a file first.
-fn without_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<Did, Cause> {
+fn without_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Did {
     match attempt(statements, job) {
-        (true, None) => Ok(Did::Good),
-        _ => Ok(Did::Spoilt),
+        (true, None) => Did::Good,
+        _ => Did::Spoilt,
     }
 }
 
-/// Runs one job so that it can be taken out again. An error means that the transaction is lost for all.
-fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<Did, Cause> {
+/// Runs one job so that it can be taken out again.
+fn in_savepoint(statements: &mut Statements<'_>, job: &mut dyn Job) -> Did {
+    saved(statements, job).unwrap_or_else(Did::Lost)
+}
+
+fn saved(statements: &mut Statements<'_>, job: &mut dyn Job) -> Result<Did, Cause> {
     control(statements, &SAVE)?;
     let (good, failure) = attempt(statements, job);
     match failure {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 use keybell_store::{Arg, DatabaseUrl, Op, OpenOptions, Store, StoreError, Tx, statements};
 use keybell_testkit::postgres::TestPostgres;
@@ -109,6 +110,17 @@ async fn postgres_that_stays_away_is_reported_and_found_again() {
     engine.server().stop();
     let error = store.write(Put("meanwhile".into())).await.expect_err("there is no server");
     assert!(matches!(error, StoreError::Unavailable { source: Some(_), .. }), "{error:?}");
+    let started = Instant::now();
+    let calls: Vec<_> = (0..300)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move { store.write(Put(format!("{number}"))).await })
+        })
+        .collect();
+    for call in calls {
+        assert!(matches!(call.await.expect("the task ends well"), Err(StoreError::Unavailable { .. })));
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "only the first waits: {:?}", started.elapsed());
     engine.server().restart();
     store.write(Put("after".into())).await.expect("the server is back");
     assert_eq!(store.read(Names).await.expect("names"), ["after", "before"]);
