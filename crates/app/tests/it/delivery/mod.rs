@@ -7,6 +7,7 @@ mod kept;
 mod neighbours;
 mod refused;
 mod switched;
+mod tls;
 
 use std::time::Duration;
 

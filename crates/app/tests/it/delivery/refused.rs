@@ -21,9 +21,16 @@ use super::Desk;
 use crate::house::{On, settings};
 
 /// A resolver that gives another answer each time, the last one for ever.
-struct Fickle {
+pub(crate) struct Fickle {
     answers: Vec<Vec<SocketAddr>>,
     asked: AtomicUsize,
+}
+
+impl Fickle {
+    /// Always the same address, for every name.
+    pub(crate) fn always(address: SocketAddr) -> Fickle {
+        Fickle { answers: vec![vec![address]], asked: AtomicUsize::new(0) }
+    }
 }
 
 impl Resolve for Fickle {
@@ -43,11 +50,15 @@ fn client(allowed: &[&str], answers: Vec<Vec<SocketAddr>>) -> Client {
     Client::new(Connector::new(policy, Arc::new(resolver), &[]))
 }
 
-async fn call(client: &Client, url: &str) -> Exchange {
+/// A request to `url`.
+pub(crate) fn outbound(url: &str) -> Outbound {
     let target = Target::of(&url.parse().expect("a URL")).expect("it can be taken apart");
     let (timeout, connect_timeout) = (Duration::from_secs(15), Duration::from_secs(5));
-    let body = Bytes::from_static(b"{}");
-    client.exchange(Outbound { target, headers: HeaderMap::new(), body, timeout, connect_timeout }).await
+    Outbound { target, headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), timeout, connect_timeout }
+}
+
+async fn call(client: &Client, url: &str) -> Exchange {
+    client.exchange(outbound(url)).await
 }
 
 fn failed(exchange: &Exchange) -> Option<FailureCode> {
