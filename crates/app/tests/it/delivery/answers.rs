@@ -105,7 +105,7 @@ async fn gone_disables(on: On) {
     let hook = desk.hook(&receiver).await;
     desk.publish("{}").await;
     receiver.wait_for(1, PATIENCE).await;
-    desk.until_status(DeliveryStatus::Failed).await;
+    assert_eq!(desk.only().await.delivery.status, DeliveryStatus::Failed);
     let shown = desk.app().webhook(grant(&operator(), desk.workspace), hook.id).await.expect("it is there");
     assert_eq!((shown.status, shown.disabled_reason), (WebhookStatus::Disabled, Some(DisabledReason::Gone)));
     assert_eq!(desk.publish("{}").await.deliveries, 0, "nothing is begun for it any more");

@@ -26,7 +26,7 @@ use crate::webhooks::{declare, new_webhook};
 use crate::workspaces::{grant, operator};
 
 /// Longer than anything takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The event type of most tests.
 pub(crate) const TYPE: &str = "research_report.published";
 
