@@ -36,8 +36,9 @@ mod tests {
     fn each_refusal_has_the_error_of_rfc_6750() {
         let scopes = ["reports:read".to_owned(), "reports:write".to_owned(), "a\"b".to_owned()];
         let challenged = Code::ALL.iter().filter(|code| !challenges(**code, &scopes).is_empty());
-        let told: Vec<String> =
-            challenged.map(|code| format!("{}: {}", code.as_str(), challenges(*code, &scopes).join(" | "))).collect();
+        let told: Vec<String> = challenged
+            .map(|code| format!("{}: {}", code.as_str(), challenges(*code, &scopes).join(" | ")))
+            .collect();
         insta::assert_snapshot!(told.join("\n"), @r#"
         conflicting_credentials: Bearer realm="keybell", error="invalid_request", error_description="Two different credentials in one request"
         invalid_authorization: Bearer realm="keybell", error="invalid_request", error_description="The Authorization header could not be read"

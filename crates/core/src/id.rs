@@ -184,7 +184,10 @@ impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Id::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format_args!("expected an id such as {}_06dhtsbh1nxwk8n6s4c3v9r7e0", K::PREFIX))
+            serde::de::Error::custom(format_args!(
+                "expected an id such as {}_06dhtsbh1nxwk8n6s4c3v9r7e0",
+                K::PREFIX
+            ))
         })
     }
 }
@@ -235,6 +238,9 @@ mod tests {
         assert_eq!(WebhookId::parse(&id[..id.len() - 1]), None);
         assert_eq!(WebhookId::parse(&format!("{id}0")), None);
         assert_eq!(WebhookId::parse("whk_zzzzzzzzzzzzzzzzzzzzzzzzzz"), None, "more than 128 bits");
-        assert_eq!(WebhookId::parse("whk_7zzzzzzzzzzzzzzzzzzzzzzzzz"), Some(WebhookId::from_bytes([0xff; 16])));
+        assert_eq!(
+            WebhookId::parse("whk_7zzzzzzzzzzzzzzzzzzzzzzzzz"),
+            Some(WebhookId::from_bytes([0xff; 16]))
+        );
     }
 }

@@ -80,7 +80,9 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inside = self.0.clamp(jiff::Timestamp::MIN.as_microsecond(), Timestamp::MAX.0);
         let at = jiff::Timestamp::from_microsecond(inside).map_err(|_| fmt::Error)?;
-        let millis = at.round(jiff::TimestampRound::new().smallest(jiff::Unit::Millisecond).mode(jiff::RoundMode::Floor));
+        let millis = at.round(
+            jiff::TimestampRound::new().smallest(jiff::Unit::Millisecond).mode(jiff::RoundMode::Floor),
+        );
         write!(f, "{:.3}", millis.map_err(|_| fmt::Error)?)
     }
 }
@@ -115,7 +117,10 @@ mod tests {
     fn the_ends_of_time_print_and_do_not_wrap() {
         assert!(Timestamp::MAX.to_string().starts_with("9999-12-3"));
         assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), Timestamp::MAX.to_string());
-        assert_eq!(Timestamp::from_micros(i64::MAX) + Duration::from_secs(1), Timestamp::from_micros(i64::MAX));
+        assert_eq!(
+            Timestamp::from_micros(i64::MAX) + Duration::from_secs(1),
+            Timestamp::from_micros(i64::MAX)
+        );
     }
 
     #[test]

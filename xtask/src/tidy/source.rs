@@ -18,7 +18,7 @@ const SQL: &[&str] = &[
 
 /// Where SQL may stand: the store; its bench, which compares it with statements of its own; and this file's neighbours, which
 /// have to name what they look for.
-const SQL_STANDS_IN: &[&str] = &["crates/store", "crates/bench/src/store_spike.rs", "xtask"];
+const SQL_STANDS_IN: &[&str] = &["crates/store", "crates/bench/src/store_spike", "xtask"];
 
 /// Directories of a machine, which is nobody else's.
 const SOMEBODYS: &[&str] =
