@@ -150,7 +150,7 @@ fn actor_ref(kind: &str, id: &str, name: &str) -> ActorRef {
     ActorRef { kind: kind.to_owned(), id: id.to_owned(), name: name.to_owned() }
 }
 
-/// The table of roles, as `product.md` of the design has it and the pages explain it.
+/// The table of roles: what [`Role`] says in words.
 fn role_allows(role: Role, permission: Permission) -> bool {
     use Permission as P;
     match role {
