@@ -113,7 +113,7 @@ impl LiveType {
         let value = serde_json::from_str(data).map_err(|error| {
             // JSON it is; what a schema cannot judge is a number that no float holds.
             let message = error.to_string();
-            mismatch(vec![FieldError { field: "data".to_owned(), code: "schema", message }])
+            mismatch(vec![FieldError::new("data", "schema", message)])
         })?;
         let place = |error: jsonschema::ValidationError<'_>| FieldError {
             field: format!("data{}", error.instance_path().as_str().replace('/', ".")),

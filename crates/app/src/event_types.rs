@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keybell_core::event::{DATA_BYTES_MAX, TypeName, check_data};
+use keybell_core::fields;
 use keybell_core::grant::{OperatorGrant, Origin};
-use keybell_core::key::fields;
 use keybell_core::{ActorRef, AuditId, Code, FieldError, Problem, Timestamp};
 use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::event_types::{
@@ -260,7 +260,7 @@ impl App {
 fn check(stored: StoredType) -> Result<LiveType, Problem> {
     let mut errors = Vec::new();
     let mut wrong = |field: &str, code, message: String| {
-        errors.push(FieldError { field: field.to_owned(), code, message });
+        errors.push(FieldError::new(field, code, message));
     };
     if let Err(error) = TypeName::parse(&stored.group) {
         wrong("group", "invalid", error.to_string());

@@ -168,10 +168,9 @@ fn next_version(from: Timestamp, now: Timestamp) -> Timestamp {
 fn refuse_more_than_own<A>(grant: &Grant<A>, scopes: &[String]) -> Result<(), Problem> {
     let refused = scopes.iter().enumerate().filter(|(_, scope)| !grant.may_give(scope));
     let errors: Vec<FieldError> = refused
-        .map(|(index, scope)| FieldError {
-            field: format!("scopes[{index}]"),
-            code: "not_allowed",
-            message: format!("you cannot give {scope} to a key, since you do not have it yourself"),
+        .map(|(index, scope)| {
+            let message = format!("you cannot give {scope} to a key, since you do not have it yourself");
+            FieldError::new(format!("scopes[{index}]"), "not_allowed", message)
         })
         .collect();
     if errors.is_empty() {

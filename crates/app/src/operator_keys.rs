@@ -5,8 +5,9 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use keybell_core::fields;
 use keybell_core::grant::Origin;
-use keybell_core::key::{KeyId, Kind, PublicIdentifier, SecretKey, fields};
+use keybell_core::key::{KeyId, Kind, PublicIdentifier, SecretKey};
 use keybell_core::{Actor, ActorRef, AuditId, Code, Problem, Timestamp};
 use keybell_store::Store;
 use keybell_store::ops::audit::AuditFact;

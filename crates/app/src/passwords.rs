@@ -80,11 +80,11 @@ pub fn check_new_password(field: &'static str, password: &str) -> Result<(), Fie
     let chars = password.chars().count();
     if chars < PASSWORD_CHARS_MIN {
         let message = format!("must have at least {PASSWORD_CHARS_MIN} characters");
-        return Err(FieldError { field: field.to_owned(), code: "too_short", message });
+        return Err(FieldError::new(field, "too_short", message));
     }
     if chars > PASSWORD_CHARS_MAX {
         let message = format!("must have at most {PASSWORD_CHARS_MAX} characters");
-        return Err(FieldError { field: field.to_owned(), code: "too_long", message });
+        return Err(FieldError::new(field, "too_long", message));
     }
     Ok(())
 }

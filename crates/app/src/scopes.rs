@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use keybell_core::fields;
 use keybell_core::grant::OperatorGrant;
-use keybell_core::key::fields;
 use keybell_core::{AuditId, Code, FieldError, Problem, Timestamp, scope};
 use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::scopes::{DeleteScope, InsertScope, Inserted};
@@ -29,11 +29,8 @@ pub struct NewScope {
 impl App {
     /// Declares a scope. [`Code::Conflict`] where the name is in use, or the catalogue is full.
     pub async fn create_scope(&self, grant: OperatorGrant, new: NewScope) -> Result<Scope, Problem> {
-        let named = scope::check_declared(&new.name).map_err(|error| FieldError {
-            field: "name".to_owned(),
-            code: "invalid",
-            message: error.to_string(),
-        });
+        let named = scope::check_declared(&new.name)
+            .map_err(|error| FieldError::new("name", "invalid", error.to_string()));
         crate::accounts::refuse_any([named, fields::description(&new.description)])?;
         let _changing = self.catalogue().changing.lock().await;
         let now = self.now();

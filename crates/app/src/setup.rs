@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use keybell_core::fields;
 use keybell_core::grant::Origin;
 use keybell_core::key::{Brand, Kind, SecretKey};
 use keybell_core::{AccountId, AuditId, Code, MemberId, Problem, WorkspaceId};
@@ -13,7 +14,7 @@ use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::one_time_links::{IsLive, LinkKind, MakeSetupLink, MakeSignInLink, SignInByLink};
 
 use crate::App;
-use crate::accounts::{check_email, check_name, normal_email, refuse_any};
+use crate::accounts::{check_email, normal_email, refuse_any};
 use crate::passwords::check_new_password;
 use crate::problems::of_store;
 use crate::sessions::{SessionToken, digest_of};
@@ -76,8 +77,8 @@ impl App {
     ) -> Result<SessionToken, Problem> {
         let email = normal_email(&owner.email);
         let checks = [
-            check_name("workspace_name", &owner.workspace_name),
-            check_name("name", &owner.name),
+            fields::name_in("workspace_name", owner.workspace_name.trim()),
+            fields::name(owner.name.trim()),
             check_email("email", &email),
             check_new_password("password", &owner.password),
         ];

@@ -4,8 +4,8 @@ mod directory;
 
 use std::sync::Arc;
 
+use keybell_core::fields;
 use keybell_core::grant::{DeleteWorkspace, ManageWorkspace, OperatorGrant, ReadWorkspace};
-use keybell_core::key::fields;
 use keybell_core::{Actor, AuditId, Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::workspaces as ops;
@@ -217,7 +217,7 @@ const CURRENT: &str = "current";
 /// Checks a platform's own id: something that can stand in an address, and cannot be taken for an id of ours.
 fn check_external_id(external_id: Option<&str>) -> Result<(), FieldError> {
     let Some(text) = external_id else { return Ok(()) };
-    let error = |code, message: String| Err(FieldError { field: "external_id".to_owned(), code, message });
+    let error = |code, message: String| Err(FieldError::new("external_id", code, message));
     if text.is_empty() || text.len() > EXTERNAL_ID_BYTES_MAX {
         return error("length", format!("must have 1 to {EXTERNAL_ID_BYTES_MAX} characters"));
     }

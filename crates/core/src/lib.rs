@@ -8,6 +8,7 @@ pub mod challenge;
 pub mod credential;
 pub mod delivery;
 pub mod event;
+pub mod fields;
 pub mod forwarded;
 pub mod grant;
 pub mod header;

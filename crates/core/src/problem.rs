@@ -117,6 +117,13 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// What is wrong with `field`: a stable word and a sentence for a person.
+    pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        FieldError { field: field.into(), code, message: message.into() }
+    }
+}
+
 /// Why something was not done, ready to be told to whoever asked.
 ///
 /// It prints its detail. Where a fault of ours is behind it, [`Error::source`] has it for the log, and the detail says
@@ -147,7 +154,7 @@ impl Problem {
 
     /// One field that is not valid.
     pub fn field(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Problem::invalid(vec![FieldError { field: field.into(), code, message: message.into() }])
+        Problem::invalid(vec![FieldError::new(field, code, message)])
     }
 
     /// A fault of ours. The source goes to the log and never to the client.

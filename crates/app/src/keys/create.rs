@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use keybell_core::fields;
 use keybell_core::grant::ManageKeys;
-use keybell_core::key::{ApiKey, Environment, RateLimit, SecretKey, fields};
+use keybell_core::key::fields as key_fields;
+use keybell_core::key::{ApiKey, Environment, RateLimit, SecretKey};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::{InsertKey, Inserted, StoredKey};
 use serde_json::{Map, Value, json};
@@ -46,11 +48,11 @@ impl App {
         let mut errors = Errors::default();
         errors.one(fields::name(&new.name));
         errors.one(fields::description(&new.description));
-        errors.one(new.expires_at.map_or(Ok(()), |at| fields::expires_at(at, now)));
+        errors.one(new.expires_at.map_or(Ok(()), |at| key_fields::expires_at(at, now)));
         errors.one(fields::metadata(&new.metadata));
-        errors.many(fields::rate_limits(&new.rate_limits));
-        let scopes = errors.many(fields::scopes(&new.scopes, |scope| self.is_declared_scope(scope)));
-        let allowed_networks = errors.many(fields::allowed_networks(&new.allowed_networks));
+        errors.many(key_fields::rate_limits(&new.rate_limits));
+        let scopes = errors.many(key_fields::scopes(&new.scopes, |scope| self.is_declared_scope(scope)));
+        let allowed_networks = errors.many(key_fields::allowed_networks(&new.allowed_networks));
         errors.refuse_any()?;
         refuse_more_than_own(&grant, &scopes)?;
 

@@ -1,7 +1,9 @@
 //! Editing a key: everything but its secret and its environment.
 
+use keybell_core::fields;
 use keybell_core::grant::ManageKeys;
-use keybell_core::key::{ApiKey, KeyId, RateLimit, fields};
+use keybell_core::key::fields as key_fields;
+use keybell_core::key::{ApiKey, KeyId, RateLimit};
 use keybell_core::{Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::EditKey;
 use serde_json::{Map, Value, json};
@@ -104,18 +106,18 @@ impl App {
         if let Some(scopes) = &patch.scopes {
             // A scope that the catalogue dropped stays until somebody takes it from the key.
             let is_declared = |scope: &str| self.is_declared_scope(scope) || has(before, scope);
-            key.scopes = errors.many(fields::scopes(scopes, is_declared));
+            key.scopes = errors.many(key_fields::scopes(scopes, is_declared));
         }
         if let Some(expires_at) = patch.expires_at {
             let changed = expires_at.filter(|_| expires_at != before.expires_at);
-            errors.one(changed.map_or(Ok(()), |at| fields::expires_at(at, now)));
+            errors.one(changed.map_or(Ok(()), |at| key_fields::expires_at(at, now)));
             key.expires_at = expires_at;
         }
         if let Some(networks) = &patch.allowed_networks {
-            key.allowed_networks = errors.many(fields::allowed_networks(networks));
+            key.allowed_networks = errors.many(key_fields::allowed_networks(networks));
         }
         if let Some(rate_limits) = &patch.rate_limits {
-            errors.many(fields::rate_limits(rate_limits));
+            errors.many(key_fields::rate_limits(rate_limits));
             key.rate_limits.clone_from(rate_limits);
         }
         match &patch.metadata {

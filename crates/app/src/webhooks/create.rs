@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use keybell_core::fields as common;
 use keybell_core::grant::ManageWebhooks;
-use keybell_core::key::fields as common;
 use keybell_core::payload::ContentType;
 use keybell_core::signature::SigningSecret;
-use keybell_core::{Code, Grant, Problem, WebhookId};
+use keybell_core::{Code, FieldError, Grant, Problem, WebhookId};
 use keybell_store::ops::webhooks::{
     DisabledReason, InsertWebhook, StoredWebhook, WebhookRateLimit, WebhookRecord,
 };
 use serde_json::{Map, Value, json};
 
-use super::fields::{self, NewHeader, error};
+use super::fields::{self, NewHeader};
 use super::seals::Seals;
 use super::shown::Webhook;
 use crate::App;
@@ -76,7 +76,7 @@ impl App {
             None => Some(SigningSecret::mint(self.randomness())),
             Some(Ok(secret)) => Some(secret),
             Some(Err(bad)) => {
-                errors.push(error("signing_secret", "invalid", bad.to_string()));
+                errors.push(FieldError::new("signing_secret", "invalid", bad.to_string()));
                 None
             }
         };

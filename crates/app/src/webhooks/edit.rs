@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_core::fields as common;
 use keybell_core::grant::ManageWebhooks;
-use keybell_core::key::fields as common;
 use keybell_core::payload::ContentType;
 use keybell_core::{Code, FieldError, Grant, Problem, WebhookId};
 use keybell_store::ops::webhooks::{

@@ -26,10 +26,6 @@ pub struct NewHeader {
     pub secret: bool,
 }
 
-pub(super) fn error(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> FieldError {
-    FieldError { field: field.into(), code, message: message.into() }
-}
-
 /// Checks which events are wanted: each pattern names a type or a group of the catalogue, or is one that the webhook
 /// `had` already: what the catalogue dropped stays until somebody takes it out.
 pub(super) fn events(
@@ -43,7 +39,7 @@ pub(super) fn events(
             BadSelection::TooMany => ("events".to_owned(), "too_many"),
             BadSelection::Pattern { index } => (format!("events[{index}]"), "invalid"),
         };
-        vec![error(field, code, bad.to_string())]
+        vec![FieldError::new(field, code, bad.to_string())]
     })?;
     let mut errors = Vec::new();
     for (index, pattern) in selection.patterns().iter().enumerate() {
@@ -54,7 +50,7 @@ pub(super) fn events(
         };
         if !known && !had.contains(&patterns[index]) {
             let message = format!("is no {what} of the catalogue; GET /v1/event-types lists them");
-            errors.push(error(format!("events[{index}]"), "unknown_event_type", message));
+            errors.push(FieldError::new(format!("events[{index}]"), "unknown_event_type", message));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -68,14 +64,18 @@ pub(super) fn headers(
     seal: impl Fn(&str, &str) -> StoredValue,
 ) -> Result<Vec<StoredHeader>, Vec<FieldError>> {
     if headers.len() > HEADERS_MAX {
-        return Err(vec![error("headers", "too_many", format!("must have at most {HEADERS_MAX} entries"))]);
+        return Err(vec![FieldError::new(
+            "headers",
+            "too_many",
+            format!("must have at most {HEADERS_MAX} entries"),
+        )]);
     }
     let mut errors = Vec::new();
     let mut stored = Vec::with_capacity(headers.len());
     for (index, new) in headers.iter().enumerate() {
         let of_header = |bad: BadHeader| {
             let part = if bad.is_about_name() { "name" } else { "value" };
-            error(format!("headers[{index}].{part}"), bad.code(), bad.to_string())
+            FieldError::new(format!("headers[{index}].{part}"), bad.code(), bad.to_string())
         };
         if let Err(bad) = header::check(&new.name, new.value.as_deref().unwrap_or("")) {
             errors.push(of_header(bad));
@@ -93,7 +93,7 @@ pub(super) fn headers(
         };
         match value {
             Some(value) => stored.push(StoredHeader { name: new.name.clone(), value }),
-            None => errors.push(error(
+            None => errors.push(FieldError::new(
                 format!("headers[{index}].value"),
                 "required",
                 "is required; only a secret header that is there already keeps its value",
@@ -114,11 +114,11 @@ pub(super) fn rate_limit(limit: WebhookRateLimit) -> Result<(), Vec<FieldError>>
     let mut errors = Vec::new();
     if !(1..=RATE_LIMIT_MAX).contains(&limit.limit) {
         let message = format!("must be from 1 to {RATE_LIMIT_MAX}");
-        errors.push(error("rate_limit.limit", "out_of_range", message));
+        errors.push(FieldError::new("rate_limit.limit", "out_of_range", message));
     }
     if !(1..=RATE_LIMIT_WINDOW_SECONDS_MAX).contains(&limit.window_seconds) {
         let message = format!("must be from 1 to {RATE_LIMIT_WINDOW_SECONDS_MAX}");
-        errors.push(error("rate_limit.window_seconds", "out_of_range", message));
+        errors.push(FieldError::new("rate_limit.window_seconds", "out_of_range", message));
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
@@ -128,7 +128,7 @@ pub(super) fn max_in_flight(limit: u32, most: usize) -> Result<(), FieldError> {
     if (1..=most).contains(&(limit as usize)) {
         return Ok(());
     }
-    Err(error("max_in_flight", "out_of_range", format!("must be from 1 to {most}")))
+    Err(FieldError::new("max_in_flight", "out_of_range", format!("must be from 1 to {most}")))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn refused(why: &Refused) -> FieldError {
 }
 
 fn error(code: &'static str, message: String) -> FieldError {
-    FieldError { field: "url".to_owned(), code, message }
+    FieldError::new("url", code, message)
 }
 
 #[cfg(test)]

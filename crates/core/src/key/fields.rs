@@ -1,4 +1,4 @@
-//! What a key's fields may be: their limits, and the field errors that name them.
+//! What the fields of a key alone may be: their limits, and the field errors that name them.
 //!
 //! Each function checks one field as a request names it, and gives it back as it is to be stored.
 
@@ -6,15 +6,10 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::scope::SCOPES_PER_KEY_MAX;
 use crate::{FieldError, Timestamp, scope};
 
-/// Most characters of a name: a line of a table.
-pub const NAME_CHARS_MAX: usize = 100;
-/// Most characters of a description: a paragraph.
-pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 /// Most allowed networks of a key: each is compared on every request.
 pub const NETWORKS_PER_KEY_MAX: usize = 64;
 /// Most rate limits of a key: each is counted on every request.
@@ -25,9 +20,6 @@ pub const RATE_LIMIT_NAME_CHARS_MAX: usize = 32;
 pub const RATE_LIMIT_MAX: u64 = 1_000_000_000;
 /// The longest window of a rate limit, in seconds: a day. What is counted for longer is a quota.
 pub const RATE_LIMIT_WINDOW_SECONDS_MAX: u64 = 86_400;
-/// Most bytes of metadata, written as JSON without white space: every key's is in memory.
-pub const METADATA_BYTES_MAX: usize = 4_096;
-
 /// How often a key may be used: `limit` times in `window_seconds`. Several with different names apply together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,43 +32,17 @@ pub struct RateLimit {
     pub window_seconds: u64,
 }
 
-fn error(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> FieldError {
-    FieldError { field: field.into(), code, message: message.into() }
-}
-
-/// Checks a name: 1 to [`NAME_CHARS_MAX`] characters, not only white space, on one line.
-pub fn name(text: &str) -> Result<(), FieldError> {
-    if text.trim().is_empty() {
-        return Err(error("name", "required", "must not be empty"));
-    }
-    if text.chars().count() > NAME_CHARS_MAX {
-        return Err(error("name", "too_long", format!("must have at most {NAME_CHARS_MAX} characters")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(error("name", "not_allowed", "must be one line without control characters"));
-    }
-    Ok(())
-}
-
-/// Checks a description: at most [`DESCRIPTION_CHARS_MAX`] characters, without control characters but tab and line ends.
-pub fn description(text: &str) -> Result<(), FieldError> {
-    if text.chars().count() > DESCRIPTION_CHARS_MAX {
-        let message = format!("must have at most {DESCRIPTION_CHARS_MAX} characters");
-        return Err(error("description", "too_long", message));
-    }
-    if text.chars().any(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r')) {
-        return Err(error("description", "not_allowed", "must not have control characters"));
-    }
-    Ok(())
-}
-
 /// Checks an expiry: in the future, and within what RFC 3339 can write.
 pub fn expires_at(at: Timestamp, now: Timestamp) -> Result<(), FieldError> {
     if at <= now {
-        return Err(error("expires_at", "in_the_past", "must be in the future; leave it out for never"));
+        return Err(FieldError::new(
+            "expires_at",
+            "in_the_past",
+            "must be in the future; leave it out for never",
+        ));
     }
     if at > Timestamp::MAX {
-        return Err(error("expires_at", "out_of_range", "must be before the year 10000"));
+        return Err(FieldError::new("expires_at", "out_of_range", "must be before the year 10000"));
     }
     Ok(())
 }
@@ -90,14 +56,14 @@ pub fn scopes(names: &[String], is_declared: impl Fn(&str) -> bool) -> Result<Ve
         let known = scope::check(name).is_ok() && (scope::is_own(name) || is_declared(name));
         if !known {
             let message = "is not in the catalogue of scopes; GET /v1/scopes lists them";
-            errors.push(error(format!("scopes[{index}]"), "unknown_scope", message));
+            errors.push(FieldError::new(format!("scopes[{index}]"), "unknown_scope", message));
         } else if !kept.contains(name) {
             kept.push(name.clone());
         }
         // Past the limit the rest is not looked at: it could be as long as a body may be.
         if kept.len() > SCOPES_PER_KEY_MAX || errors.len() > SCOPES_PER_KEY_MAX {
             let message = format!("must have at most {SCOPES_PER_KEY_MAX} entries");
-            return Err(vec![error("scopes", "too_many", message)]);
+            return Err(vec![FieldError::new("scopes", "too_many", message)]);
         }
     }
     if errors.is_empty() { Ok(kept) } else { Err(errors) }
@@ -107,11 +73,15 @@ pub fn scopes(names: &[String], is_declared: impl Fn(&str) -> bool) -> Result<Ve
 /// names of scopes. Whether the catalogue has them does not matter: a key without them is refused.
 pub fn required_scopes(field: &str, names: &[String]) -> Result<(), FieldError> {
     if names.len() > SCOPES_PER_KEY_MAX {
-        return Err(error(field, "too_many", format!("must have at most {SCOPES_PER_KEY_MAX} entries")));
+        return Err(FieldError::new(
+            field,
+            "too_many",
+            format!("must have at most {SCOPES_PER_KEY_MAX} entries"),
+        ));
     }
     let wrong = names.iter().position(|name| scope::check(name).is_err());
     wrong.map_or(Ok(()), |index| {
-        Err(error(format!("{field}[{index}]"), "invalid", scope::BadScope::Shape.to_string()))
+        Err(FieldError::new(format!("{field}[{index}]"), "invalid", scope::BadScope::Shape.to_string()))
     })
 }
 
@@ -119,7 +89,7 @@ pub fn required_scopes(field: &str, names: &[String]) -> Result<(), FieldError> 
 pub fn allowed_networks(texts: &[String]) -> Result<Vec<IpNet>, Vec<FieldError>> {
     if texts.len() > NETWORKS_PER_KEY_MAX {
         let message = format!("must have at most {NETWORKS_PER_KEY_MAX} entries");
-        return Err(vec![error("allowed_networks", "too_many", message)]);
+        return Err(vec![FieldError::new("allowed_networks", "too_many", message)]);
     }
     let mut kept: Vec<IpNet> = Vec::new();
     let mut errors = Vec::new();
@@ -128,7 +98,11 @@ pub fn allowed_networks(texts: &[String]) -> Result<Vec<IpNet>, Vec<FieldError>>
             Ok(network) if kept.contains(&network) => {}
             Ok(network) => kept.push(network),
             Err(message) => {
-                errors.push(error(format!("allowed_networks[{index}]"), "invalid_network", message));
+                errors.push(FieldError::new(
+                    format!("allowed_networks[{index}]"),
+                    "invalid_network",
+                    message,
+                ));
             }
         }
     }
@@ -162,12 +136,12 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub fn rate_limits(limits: &[RateLimit]) -> Result<(), Vec<FieldError>> {
     if limits.len() > RATE_LIMITS_PER_KEY_MAX {
         let message = format!("must have at most {RATE_LIMITS_PER_KEY_MAX} entries");
-        return Err(vec![error("rate_limits", "too_many", message)]);
+        return Err(vec![FieldError::new("rate_limits", "too_many", message)]);
     }
     let mut errors = Vec::new();
     for (index, limit) in limits.iter().enumerate() {
         let mut wrong = |field: &str, code, message: String| {
-            errors.push(error(format!("rate_limits[{index}].{field}"), code, message));
+            errors.push(FieldError::new(format!("rate_limits[{index}].{field}"), code, message));
         };
         let name = &limit.name;
         let shaped = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
@@ -189,45 +163,8 @@ pub fn rate_limits(limits: &[RateLimit]) -> Result<(), Vec<FieldError>> {
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// Checks metadata: at most [`METADATA_BYTES_MAX`] bytes as JSON without white space.
-pub fn metadata(object: &Map<String, Value>) -> Result<(), FieldError> {
-    let bytes = serde_json::to_vec(object).expect("a JSON object can be written").len();
-    if bytes > METADATA_BYTES_MAX {
-        return Err(error(
-            "metadata",
-            "too_long",
-            format!("must have at most {METADATA_BYTES_MAX} bytes as JSON"),
-        ));
-    }
-    Ok(())
-}
-
-/// Changes metadata by a JSON merge patch (RFC 7396): a null removes a member, an object is merged into, all else
-/// replaces.
-pub fn merge(object: &mut Map<String, Value>, patch: Map<String, Value>) {
-    for (name, change) in patch {
-        match change {
-            Value::Null => {
-                object.remove(&name);
-            }
-            Value::Object(inner) => {
-                let member = object.entry(name).or_insert(Value::Null);
-                if !member.is_object() {
-                    *member = Value::Object(Map::new());
-                }
-                merge(member.as_object_mut().expect("it was made an object"), inner);
-            }
-            value => {
-                object.insert(name, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn code<T>(answer: Result<T, FieldError>) -> &'static str {
@@ -241,19 +178,6 @@ mod tests {
             .into_iter()
             .map(|error| format!("{} {}", error.field, error.code))
             .collect()
-    }
-
-    #[test]
-    fn names_and_descriptions_have_their_lengths() {
-        assert_eq!(code(name("")), "required");
-        assert_eq!(code(name(" \t")), "required");
-        assert_eq!(code(name("a\nb")), "not_allowed");
-        assert_eq!(code(name(&"ä".repeat(NAME_CHARS_MAX))), "ok");
-        assert_eq!(code(name(&"ä".repeat(NAME_CHARS_MAX + 1))), "too_long");
-        assert_eq!(code(description("two\nlines\tand a tab")), "ok");
-        assert_eq!(code(description("a\0b")), "not_allowed");
-        assert_eq!(code(description(&"ä".repeat(DESCRIPTION_CHARS_MAX))), "ok");
-        assert_eq!(code(description(&"ä".repeat(DESCRIPTION_CHARS_MAX + 1))), "too_long");
     }
 
     #[test]
@@ -347,34 +271,5 @@ mod tests {
         assert_eq!(rate_limits(&[limit(&"n".repeat(RATE_LIMIT_NAME_CHARS_MAX), 1, 1)]), Ok(()));
         let long = rate_limits(&[limit(&"n".repeat(RATE_LIMIT_NAME_CHARS_MAX + 1), 1, 1)]);
         assert_eq!(codes(long), ["rate_limits[0].name invalid"]);
-    }
-
-    #[test]
-    fn metadata_has_a_size() {
-        let of_bytes = |bytes: usize| {
-            let Value::Object(object) = json!({ "k": "x".repeat(bytes - r#"{"k":""}"#.len()) }) else {
-                panic!("an object is an object")
-            };
-            object
-        };
-        assert_eq!(code(metadata(&of_bytes(METADATA_BYTES_MAX))), "ok");
-        assert_eq!(code(metadata(&of_bytes(METADATA_BYTES_MAX + 1))), "too_long");
-    }
-
-    #[test]
-    fn metadata_is_patched_as_rfc_7396_has_it() {
-        let object = |value: Value| value.as_object().cloned().expect("an object");
-        for (before, patch, after) in [
-            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
-            (json!({"a": "b"}), json!({"a": null}), json!({})),
-            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
-            (json!({"a": "b"}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
-        ] {
-            let mut merged = object(before);
-            merge(&mut merged, object(patch));
-            assert_eq!(Value::Object(merged), after);
-        }
     }
 }

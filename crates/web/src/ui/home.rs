@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use keybell_app::App;
-use keybell_app::accounts::NAME_CHARS_MAX;
 use keybell_app::workspaces::WorkspacePatch;
 use keybell_core::Code;
+use keybell_core::fields::NAME_CHARS_MAX;
 use keybell_core::grant::{ManageWorkspace, ReadWorkspace};
 
 use super::fields::{Form, errors_of};

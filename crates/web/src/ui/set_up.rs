@@ -5,9 +5,10 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
 use keybell_app::App;
-use keybell_app::accounts::{EMAIL_CHARS_MAX, NAME_CHARS_MAX};
+use keybell_app::accounts::EMAIL_CHARS_MAX;
 use keybell_app::passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use keybell_app::setup::FirstOwner;
+use keybell_core::fields::NAME_CHARS_MAX;
 
 use super::around::door;
 use super::fields::{Form, errors_of};

@@ -4,8 +4,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
 use keybell_app::webhooks::Webhook;
+use keybell_core::fields::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
 use keybell_core::grant::ManageWebhooks;
-use keybell_core::key::fields::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
 use keybell_core::{Code, Problem};
 
 use super::written::Written;
