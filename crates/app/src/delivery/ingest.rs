@@ -73,6 +73,17 @@ impl Ingest {
 }
 
 impl Gathered {
+    /// Counts a call in, where there is room for it.
+    fn make_room(&mut self, events: usize, bytes: usize) -> Result<(), Problem> {
+        if self.events + events > GATHERED_EVENTS_MAX || self.bytes + bytes > GATHERED_BYTES_MAX {
+            let detail = "Too many events wait to be written. Publish again as soon as Retry-After says.";
+            return Err(Problem::new(Code::Unavailable, detail).retry_after(COME_AGAIN_SECONDS));
+        }
+        self.events += events;
+        self.bytes += bytes;
+        Ok(())
+    }
+
     fn next(&mut self) -> Vec<Call> {
         let (mut calls, mut events, mut bytes) = (Vec::new(), 0, 0);
         while let Some(call) = self.calls.front() {
@@ -95,29 +106,16 @@ impl Shared {
     /// Keeps the events of one call, all or none, and begins their deliveries.
     pub(super) async fn accept(self: &Arc<Self>, mut new: NewCall) -> Result<Vec<Acceptance>, Problem> {
         let bytes = new.events.iter().map(|event| event.record.data.len()).sum();
-        self.check_room(new.events.len(), bytes)?;
+        self.ingest.lock().make_room(new.events.len(), bytes)?;
         let places = self.take_places(&mut new);
         let (answer, answered) = oneshot::channel();
         let calls = {
             let mut gathered = self.ingest.lock();
-            gathered.events += new.events.len();
-            gathered.bytes += bytes;
             gathered.calls.push_back(Call { new, bytes, places, answer });
             if gathered.under_way { Vec::new() } else { gathered.next() }
         };
         self.write_events(calls);
         answered.await.map_err(|_| Problem::unavailable("the store was closed"))?
-    }
-
-    fn check_room(&self, events: usize, bytes: usize) -> Result<(), Problem> {
-        let gathered = self.ingest.lock();
-        let fits =
-            gathered.events + events <= GATHERED_EVENTS_MAX && gathered.bytes + bytes <= GATHERED_BYTES_MAX;
-        if fits {
-            return Ok(());
-        }
-        let detail = "Too many events wait to be written. Publish again as soon as Retry-After says.";
-        Err(Problem::new(Code::Unavailable, detail).retry_after(COME_AGAIN_SECONDS))
     }
 
     fn take_places(&self, new: &mut NewCall) -> Vec<Vec<Option<Place>>> {
@@ -235,4 +233,23 @@ impl Handed {
 fn conflict(index: usize) -> Problem {
     let detail = format!("The event at index {index} has the id of another event that says something else.");
     Problem::new(Code::Conflict, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_to_be_written_is_bounded_in_number_and_in_bytes() {
+        for (events, bytes, one_more) in [(GATHERED_EVENTS_MAX, 1, (1, 0)), (1, GATHERED_BYTES_MAX, (0, 1))] {
+            let mut gathered = Gathered::default();
+            gathered.make_room(events, bytes).expect("at the limit");
+            let refused = gathered.make_room(one_more.0, one_more.1).expect_err("one past it");
+            assert_eq!(
+                (refused.code, refused.retry_after_seconds),
+                (Code::Unavailable, Some(COME_AGAIN_SECONDS))
+            );
+            assert_eq!((gathered.events, gathered.bytes), (events, bytes), "what is refused is not counted");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use keybell_app::App;
 use keybell_app::deliveries::DeliveryStatus;
+use keybell_app::{App, Settings};
 use keybell_core::seal::MasterKey;
 use keybell_testkit::receiver::{Receiver, Reply};
 
@@ -60,6 +60,24 @@ async fn a_crash_in_the_middle_loses_nothing_on_sqlite() {
 #[tokio::test]
 async fn a_crash_in_the_middle_loses_nothing_on_postgres() {
     a_crash_loses_nothing(On::Postgres).await;
+}
+
+#[tokio::test]
+async fn two_nodes_share_what_is_due_and_send_it_once() {
+    const EVENTS: usize = 1_000;
+    let desk = Desk::idle(On::Postgres, settings()).await;
+    let receiver = Receiver::ok();
+    desk.hook(&receiver).await;
+    let other = desk.house.restarted_with(Settings { node: "other".to_owned(), ..settings() }).await;
+    desk.try_publish((0..EVENTS).map(|_| event("{}")).collect()).await.expect("accepted");
+    other.start_engine(&[tokio::runtime::Handle::current()]).await.expect("the engine starts");
+    desk.start_engine().await;
+    other.engine().look_again();
+    desk.until(|| async { receiver.received().len() >= EVENTS }).await;
+    desk.quiet().await;
+    other.engine().quiet().await;
+    assert_eq!(receiver.received().len(), EVENTS, "none twice");
+    assert!(desk.deliveries().await.iter().all(|one| one.status == DeliveryStatus::Succeeded));
 }
 
 #[tokio::test]
