@@ -78,6 +78,7 @@ async fn measure(
     let done = load::run(keybell.address(), how.connections, events.div_ceil(how.batch), call, body).await?;
     let published = done.requests * how.batch;
     let report = receiver.wait_for(published, PATIENCE).await?;
+    keybell.rest().await;
     let took = Duration::from_micros(report.last_at.saturating_sub(started));
     table.add(accepted(how, &done, published));
     table.add(Row {

@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use axum::Router;
 use axum::http::StatusCode;
 use bytes::Bytes;
+use keybell_bench::machine::Cpu;
 
 use crate::Outcome;
 use crate::client::{Call, local};
 use crate::load;
-use crate::machine::Cpu;
 use crate::table::{Row, Table};
 
 /// What stands in the body of a floor's request: as long as an event of the benches.

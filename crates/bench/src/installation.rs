@@ -1,17 +1,23 @@
 //! Keybell as the benches meet it: the release binary, one workspace, one API key, one webhook.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use keybell_bench::machine::Cpu;
 use keybell_testkit::installation::{Installation, Profile};
 use keybell_testkit::postgres::TestPostgres;
 use serde_json::{Value, json};
 
 use crate::client::{Call, Connection};
-use crate::machine::Cpu;
 use crate::{Database, Outcome};
 
 /// The event type that the benches publish.
 pub(crate) const EVENT_TYPE: &str = "research_report.published";
+
+/// A server that costs nothing for so long has nothing more to do; the kernel counts in steps of 10 ms.
+const REST: Duration = Duration::from_millis(100);
+/// How many rests are waited for at most.
+const RESTS_MAX: usize = 50;
 
 /// A running installation, and what is needed to use it.
 pub(crate) struct Keybell {
@@ -57,6 +63,20 @@ impl Keybell {
     /// What its database server has cost so far; `None` where the database is inside the server.
     pub(crate) fn database_cpu(&self) -> Option<Cpu> {
         self.postgres.as_ref().map(|postgres| Cpu::of_family(postgres.process()))
+    }
+
+    /// Waits until it does nothing more: the last outcomes are recorded after the last delivery has arrived, and are part of
+    /// what it cost.
+    pub(crate) async fn rest(&self) {
+        let mut spent = (self.cpu(), self.database_cpu());
+        for _ in 0..RESTS_MAX {
+            tokio::time::sleep(REST).await;
+            let now = (self.cpu(), self.database_cpu());
+            if now == spent {
+                break;
+            }
+            spent = now;
+        }
     }
 
     /// Makes an API key and gives its secret key.

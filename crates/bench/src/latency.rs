@@ -32,6 +32,7 @@ pub(crate) fn run(database: Database, count: Option<u64>, table: &mut Table) -> 
         let (server, stored) = (keybell.cpu(), keybell.database_cpu());
         let accepted = publish(&keybell, events).await?;
         let report = receiver.wait_for(events, PATIENCE).await?;
+        keybell.rest().await;
         table.add(Row {
             what: "keybell: accepted, at 200/s".to_owned(),
             count: events,

@@ -8,7 +8,7 @@ use std::time::Duration;
 const TICKS_PER_SECOND: u64 = 100;
 
 /// One line: processor, cores, kernel, commit.
-pub(crate) fn description() -> String {
+pub fn description() -> String {
     let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown processor", |(_, name)| name);
@@ -27,16 +27,16 @@ fn said(arguments: &[&str]) -> String {
 
 /// What processes have cost so far, in user and kernel time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cpu(Duration);
+pub struct Cpu(Duration);
 
 impl Cpu {
     /// Of one process.
-    pub(crate) fn of(process: u32) -> Cpu {
+    pub fn of(process: u32) -> Cpu {
         Cpu(ticks(Stat::read(process).map_or(0, |stat| stat.own)))
     }
 
     /// Of a process and all its children, those that have ended included. PostgreSQL is such a family.
-    pub(crate) fn of_family(parent: u32) -> Cpu {
+    pub fn of_family(parent: u32) -> Cpu {
         let own = Stat::read(parent).map_or(0, |stat| stat.own + stat.ended_children);
         let processes = std::fs::read_dir(Path::new("/proc")).into_iter().flatten().flatten();
         let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -47,7 +47,7 @@ impl Cpu {
 
     /// Microseconds spent since `before`, for each of `count`.
     #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
-    pub(crate) fn micros_each(self, before: Cpu, count: u64) -> f64 {
+    pub fn micros_each(self, before: Cpu, count: u64) -> f64 {
         self.0.saturating_sub(before.0).as_secs_f64() * 1e6 / count as f64
     }
 }

@@ -12,7 +12,6 @@ mod floor;
 mod installation;
 mod latency;
 mod load;
-mod machine;
 mod receiver;
 mod table;
 mod verify;
@@ -21,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use keybell_bench::machine;
 use table::Table;
 
 /// What a bench gives back where it could not be done: a sentence for whoever reads the terminal.

@@ -4,8 +4,6 @@
 //! for one by one by many callers at once, and the same events also gathered into one batch while another is being written,
 //! which is how the app asks. Run it with `cargo run --release -p keybell-bench --bin store-spike`.
 
-#[path = "../machine.rs"]
-mod machine;
 mod ops;
 
 use std::path::Path;
@@ -15,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use hdrhistogram::Histogram;
+use keybell_bench::machine::{self, Cpu};
 use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::{DatabaseUrl, OpenOptions, Stats, Store, StoreError};
 use keybell_testkit::postgres::TestPostgres;
 use keybell_testkit::random::SeededRandomness;
-use machine::Cpu;
 use ops::{Accept, Finish, Gather, Item, Todo};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
