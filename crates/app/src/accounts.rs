@@ -2,10 +2,11 @@
 
 use keybell_core::fields;
 use keybell_core::grant::{ManageMembers, Origin};
-use keybell_core::{AccountId, AuditId, Code, FieldError, Grant, MemberId, Problem, Role};
+use keybell_core::{AccountId, Code, FieldError, Grant, MemberId, Problem, Role, Timestamp};
 use keybell_store::ops::accounts::{CreateAccount, FindAccount, FindCredentials};
 use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::members::{AddMember, NewMember};
+use serde_json::json;
 
 pub use keybell_store::ops::accounts::Account;
 
@@ -89,14 +90,7 @@ impl App {
             member,
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: AuditFact {
-                id: AuditId::new(now, self.randomness()),
-                at: now,
-                action: "member.added",
-                target_kind: "member",
-                target_id: member.member.to_string(),
-                changes_json: role_change(new.role),
-            },
+            fact: self.member_added(now, member),
         };
         if self.store().write(create).await.map_err(of_store)? {
             return Ok(account);
@@ -113,14 +107,7 @@ impl App {
     ) -> Result<bool, Problem> {
         let place = self.new_member(&grant, role);
         let now = self.now();
-        let fact = AuditFact {
-            id: AuditId::new(now, self.randomness()),
-            at: now,
-            action: "member.added",
-            target_kind: "member",
-            target_id: place.member.to_string(),
-            changes_json: role_change(role),
-        };
+        let fact = self.member_added(now, place);
         let (by, origin) = (grant.by().clone(), grant.origin().clone());
         self.store().write(AddMember { place, account, by, origin, fact }).await.map_err(of_store)
     }
@@ -129,10 +116,11 @@ impl App {
         let member = MemberId::new(self.now(), self.randomness());
         NewMember { workspace: grant.workspace(), member, role }
     }
-}
 
-fn role_change(role: Role) -> String {
-    serde_json::json!({ "role": { "from": null, "to": role } }).to_string()
+    fn member_added(&self, at: Timestamp, place: NewMember) -> AuditFact {
+        let changes = json!({ "role": { "from": null, "to": place.role } });
+        self.audit_fact(at, "member.added", &place.member, changes)
+    }
 }
 
 /// The spelling by which an e-mail address is kept and found.

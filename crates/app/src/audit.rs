@@ -1,8 +1,9 @@
-//! The audit log, read. Entries are written by the ops themselves, in the transaction of the change.
+//! The audit log: read, and what its entries say. The ops themselves write them, in the transaction of the change.
 
 use keybell_core::grant::ReadAudit;
 use keybell_core::{AuditId, Grant, Problem, Timestamp};
-use keybell_store::ops::audit::ListEntries;
+use keybell_store::ops::audit::{AuditFact, ListEntries};
+use serde_json::{Map, Value, json};
 
 pub use keybell_store::ops::audit::AuditEntry;
 
@@ -45,4 +46,33 @@ impl App {
         let found = self.store().read(list).await.map_err(of_store)?;
         Ok(page.listing(found, |entry| entry.id.to_string()))
     }
+
+    /// What an entry says: `action` was done to `target_id` at `at`. `changes` is an object, which never holds a secret.
+    pub(crate) fn audit_fact(
+        &self,
+        at: Timestamp,
+        action: &'static str,
+        target_id: &(impl ToString + ?Sized),
+        changes: impl Into<Value>,
+    ) -> AuditFact {
+        let (target_kind, _verb) = action.split_once('.').expect("an action is a kind, a dot and a verb");
+        AuditFact {
+            id: AuditId::new(at, self.randomness()),
+            at,
+            action,
+            target_kind,
+            target_id: target_id.to_string(),
+            changes_json: changes.into().to_string(),
+        }
+    }
+}
+
+/// What an edit changed: `{"field": {"from": …, "to": …}}` for each field that is not what it was.
+pub(crate) fn differences<const FIELDS: usize>(
+    before: [(&str, Value); FIELDS],
+    after: [(&str, Value); FIELDS],
+) -> Map<String, Value> {
+    let both = before.into_iter().zip(after);
+    let changed = both.filter(|((_, from), (_, to))| from != to);
+    changed.map(|((field, from), (_, to))| (field.to_owned(), json!({ "from": from, "to": to }))).collect()
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use keybell_core::event::{DATA_BYTES_MAX, TypeName, check_data};
 use keybell_core::fields;
 use keybell_core::grant::{OperatorGrant, Origin};
-use keybell_core::{ActorRef, AuditId, Code, FieldError, Problem, Timestamp};
-use keybell_store::ops::audit::AuditFact;
+use keybell_core::{ActorRef, Code, FieldError, Problem, Timestamp};
 use keybell_store::ops::event_types::{
     ArchiveEventType, EditEventType, EventType as StoredType, InsertEventType, Written,
 };
@@ -15,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::LiveType;
-use crate::{App, Listing, Page};
+use crate::{App, Listing, Page, audit};
 
 /// Most event types of an installation, archived ones included: all are in memory.
 pub const EVENT_TYPES_MAX: i64 = 10_000;
@@ -143,7 +142,7 @@ impl App {
             from: before.updated_at,
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.event_type_fact(now, "event_type.edited", name, differences(before, &after)),
+            fact: self.audit_fact(now, "event_type.edited", name, differences(before, &after)),
         };
         let catalogue = Arc::clone(self.catalogue());
         let written = self.commit(op, move |written| {
@@ -170,7 +169,7 @@ impl App {
             at,
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.event_type_fact(at, "event_type.archived", name, "{}".to_owned()),
+            fact: self.audit_fact(at, "event_type.archived", name, json!({})),
         };
         let (catalogue, archived) = (Arc::clone(self.catalogue()), name.to_owned());
         let done = self.commit(op, move |done| {
@@ -217,12 +216,7 @@ impl App {
             types_max: EVENT_TYPES_MAX,
             by: by.clone(),
             origin: origin.clone(),
-            fact: self.event_type_fact(
-                stored.created_at,
-                "event_type.created",
-                &stored.name,
-                changes.to_string(),
-            ),
+            fact: self.audit_fact(stored.created_at, "event_type.created", &stored.name, changes),
             event_type: stored,
         };
         let catalogue = Arc::clone(self.catalogue());
@@ -242,17 +236,6 @@ impl App {
                 Err(Problem::new(Code::Conflict, "There is an event type of that name already."))
             }
         }
-    }
-
-    fn event_type_fact(
-        &self,
-        at: Timestamp,
-        action: &'static str,
-        name: &str,
-        changes_json: String,
-    ) -> AuditFact {
-        let (id, target_id) = (AuditId::new(at, self.randomness()), name.to_owned());
-        AuditFact { id, at, action, target_kind: "event_type", target_id, changes_json }
     }
 }
 
@@ -328,7 +311,7 @@ pub(crate) fn read_cursor(text: &str) -> Option<(Timestamp, String)> {
     Some((Timestamp::from_micros(micros.parse().ok()?), name.to_owned()))
 }
 
-fn differences(before: &StoredType, after: &StoredType) -> String {
+fn differences(before: &StoredType, after: &StoredType) -> Map<String, Value> {
     let editable = |stored: &StoredType| {
         [
             ("group", json!(stored.group)),
@@ -338,11 +321,5 @@ fn differences(before: &StoredType, after: &StoredType) -> String {
             ("example", json!(stored.example_json.as_ref().map(String::len))),
         ]
     };
-    let mut changes = Map::new();
-    for ((field, from), (_, to)) in editable(before).into_iter().zip(editable(after)) {
-        if from != to {
-            changes.insert(field.to_owned(), json!({ "from": from, "to": to }));
-        }
-    }
-    Value::Object(changes).to_string()
+    audit::differences(editable(before), editable(after))
 }

@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, SecretKey};
-use keybell_core::{AuditId, Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
+use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::Op;
 use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
-use keybell_store::ops::audit::AuditFact;
 
 use crate::keyring::LiveKey;
 use crate::problems::of_store;
@@ -123,23 +122,6 @@ impl App {
             }
         })
         .await
-    }
-
-    fn key_fact(
-        &self,
-        at: Timestamp,
-        action: &'static str,
-        key: PublicIdentifier,
-        changes_json: String,
-    ) -> AuditFact {
-        AuditFact {
-            id: AuditId::new(at, self.randomness()),
-            at,
-            action,
-            target_kind: "api_key",
-            target_id: key.to_string(),
-            changes_json,
-        }
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use keybell_core::fields;
 use keybell_core::grant::Origin;
 use keybell_core::key::{KeyId, Kind, PublicIdentifier, SecretKey};
-use keybell_core::{Actor, ActorRef, AuditId, Code, Problem, Timestamp};
+use keybell_core::{Actor, ActorRef, Code, Problem, Timestamp};
 use keybell_store::Store;
-use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::operator_keys::{
     InsertOperatorKey, Inserted, ListOperatorKeys, LiveOperatorKeys, RevokeOperatorKey, StoredOperatorKey,
 };
+use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::keyring::Peppers;
@@ -119,7 +119,12 @@ impl App {
                 keys_max: OPERATOR_KEYS_MAX,
                 by: command(),
                 origin: Origin::default(),
-                fact: self.operator_key_fact("operator_key.created", secret_key.public_identifier()),
+                fact: self.audit_fact(
+                    self.now(),
+                    "operator_key.created",
+                    &secret_key.public_identifier(),
+                    json!({}),
+                ),
             };
             match self.store().write(op).await.map_err(of_store)? {
                 Inserted::Done => {
@@ -168,7 +173,7 @@ impl App {
             at: self.now(),
             by: command(),
             origin: Origin::default(),
-            fact: self.operator_key_fact("operator_key.revoked", public),
+            fact: self.audit_fact(self.now(), "operator_key.revoked", &public, json!({})),
         };
         let revoked = self.store().write(op).await.map_err(of_store)?;
         keys.live.pin().remove(&public.id);
@@ -180,17 +185,6 @@ impl App {
         let key =
             self.inner.operator_keys.prove(secret_key, self.keyring().peppers()).ok_or(Code::InvalidKey)?;
         Ok(Actor::Operator { key: secret_key.public_identifier().to_string(), name: key.name.clone() })
-    }
-
-    fn operator_key_fact(&self, action: &'static str, public: PublicIdentifier) -> AuditFact {
-        AuditFact {
-            id: AuditId::new(self.now(), self.randomness()),
-            at: self.now(),
-            action,
-            target_kind: "operator_key",
-            target_id: public.to_string(),
-            changes_json: "{}".to_owned(),
-        }
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use keybell_core::fields;
 use keybell_core::grant::OperatorGrant;
-use keybell_core::{AuditId, Code, FieldError, Problem, Timestamp, scope};
-use keybell_store::ops::audit::AuditFact;
+use keybell_core::{Code, FieldError, Problem, Timestamp, scope};
 use keybell_store::ops::scopes::{DeleteScope, InsertScope, Inserted};
 use serde_json::json;
 
@@ -41,7 +40,7 @@ impl App {
             scopes_max: SCOPES_MAX,
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.scope_fact(now, "scope.created", &scope.name, changes.to_string()),
+            fact: self.audit_fact(now, "scope.created", &scope.name, changes),
         };
         let (catalogue, live) = (Arc::clone(self.catalogue()), scope.clone());
         let inserted = self.commit(op, move |inserted| {
@@ -82,7 +81,7 @@ impl App {
             name: name.to_owned(),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.scope_fact(self.now(), "scope.deleted", name, "{}".to_owned()),
+            fact: self.audit_fact(self.now(), "scope.deleted", name, json!({})),
         };
         let (catalogue, deleted) = (Arc::clone(self.catalogue()), name.to_owned());
         let done = self.commit(op, move |done| {
@@ -96,10 +95,5 @@ impl App {
     /// Whether the platform declared that scope. From memory.
     pub(crate) fn is_declared_scope(&self, name: &str) -> bool {
         self.catalogue().has_scope(name)
-    }
-
-    fn scope_fact(&self, at: Timestamp, action: &'static str, name: &str, changes_json: String) -> AuditFact {
-        let (id, target_id) = (AuditId::new(at, self.randomness()), name.to_owned());
-        AuditFact { id, at, action, target_kind: "scope", target_id, changes_json }
     }
 }

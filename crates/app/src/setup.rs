@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use keybell_core::fields;
 use keybell_core::grant::Origin;
-use keybell_core::key::{Brand, Kind, SecretKey};
-use keybell_core::{AccountId, AuditId, Code, MemberId, Problem, WorkspaceId};
+use keybell_core::key::{Kind, SecretKey};
+use keybell_core::{AccountId, Code, MemberId, Problem, WorkspaceId};
 use keybell_store::ops::accounts::SetUp;
-use keybell_store::ops::audit::AuditFact;
 use keybell_store::ops::one_time_links::{IsLive, LinkKind, MakeSetupLink, MakeSignInLink, SignInByLink};
+use serde_json::json;
 
 use crate::App;
 use crate::accounts::{check_email, normal_email, refuse_any};
@@ -51,8 +51,7 @@ impl App {
     ///
     /// It belongs after `/setup/` in the address.
     pub async fn setup_link_if_needed(&self) -> Result<Option<SecretKey>, Problem> {
-        let brand = Brand::parse(&self.settings().key_prefix).map_err(Problem::internal)?;
-        let link = SecretKey::mint(&brand, Kind::Setup, self.randomness());
+        let link = SecretKey::mint(self.brand(), Kind::Setup, self.randomness());
         let at = self.now();
         let make = MakeSetupLink { digest: digest_of(link.reveal()), at, expires_at: at + SETUP_LINK_LIFE };
         let is_needed = self.store().write(make).await.map_err(of_store)?;
@@ -102,14 +101,7 @@ impl App {
             member: MemberId::new(now, self.randomness()),
             session,
             origin: origin.clone(),
-            fact: AuditFact {
-                id: AuditId::new(now, self.randomness()),
-                at: now,
-                action: "workspace.created",
-                target_kind: "workspace",
-                target_id: workspace.to_string(),
-                changes_json: "{}".to_owned(),
-            },
+            fact: self.audit_fact(now, "workspace.created", &workspace, json!({})),
         };
         if !self.store().write(set_up).await.map_err(of_store)? {
             return Err(link_gone());

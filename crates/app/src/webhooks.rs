@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 use keybell_core::signature::SigningSecret;
-use keybell_core::{AuditId, Code, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
-use keybell_store::ops::audit::AuditFact;
+use keybell_core::{Code, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::signing_secrets::{ShowSecrets, Shown};
 use keybell_store::ops::webhooks::{Changed, DeleteWebhook, GetWebhook, ListWebhooks, StoredWebhook};
+use serde_json::json;
 
 pub use create::NewWebhook;
 pub use edit::WebhookPatch;
@@ -70,7 +70,7 @@ impl App {
             only_made_by: grant.only_made_by().map(str::to_owned),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.webhook_fact(self.now(), "webhook.deleted", id, "{}".to_owned()),
+            fact: self.audit_fact(self.now(), "webhook.deleted", &id, json!({})),
         };
         let (registry, engine) = (Arc::clone(self.registry()), self.engine().clone());
         let changed = self.commit(op, move |changed| {
@@ -100,7 +100,7 @@ impl App {
             only_made_by: grant.only_made_by().map(str::to_owned),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.webhook_fact(now, "webhook.signing_secret_shown", id, "{}".to_owned()),
+            fact: self.audit_fact(now, "webhook.signing_secret_shown", &id, json!({})),
         };
         let secrets = match self.store().write(op).await.map_err(of_store)? {
             Shown::Secrets(secrets) => secrets,
@@ -133,24 +133,6 @@ impl App {
             return Err(not_theirs());
         }
         Ok(stored)
-    }
-
-    fn webhook_fact(
-        &self,
-        at: Timestamp,
-        action: &'static str,
-        id: WebhookId,
-        changes_json: String,
-    ) -> AuditFact {
-        let target_id = id.to_string();
-        AuditFact {
-            id: AuditId::new(at, self.randomness()),
-            at,
-            action,
-            target_kind: "webhook",
-            target_id,
-            changes_json,
-        }
     }
 }
 

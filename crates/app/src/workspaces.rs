@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use keybell_core::fields;
 use keybell_core::grant::{DeleteWorkspace, ManageWorkspace, OperatorGrant, ReadWorkspace};
-use keybell_core::{Actor, AuditId, Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
-use keybell_store::ops::audit::AuditFact;
+use keybell_core::{Actor, Code, FieldError, Grant, Problem, WorkspaceId};
 use keybell_store::ops::workspaces as ops;
 use keybell_store::ops::workspaces::{GetWorkspace, ListWorkspaces, Written};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 pub use keybell_store::ops::workspaces::Workspace;
 
 use crate::problems::of_store;
-use crate::{App, Listing, Page};
+use crate::{App, Listing, Page, audit};
 pub(crate) use directory::Directory;
 
 /// Most bytes of a platform's own id for a workspace: it stands in addresses.
@@ -60,7 +59,7 @@ impl App {
         let op = ops::InsertWorkspace {
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.workspace_fact(now, "workspace.created", workspace.id, changes.to_string()),
+            fact: self.audit_fact(now, "workspace.created", &workspace.id, changes),
             workspace: workspace.clone(),
         };
         self.write_workspace(op, workspace).await
@@ -107,7 +106,7 @@ impl App {
         let op = ops::EditWorkspace {
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.workspace_fact(self.now(), "workspace.edited", after.id, differences(&before, &after)),
+            fact: self.audit_fact(self.now(), "workspace.edited", &after.id, differences(&before, &after)),
             workspace: after.clone(),
         };
         self.write_workspace(op, after).await
@@ -122,7 +121,7 @@ impl App {
             id,
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.workspace_fact(self.now(), "workspace.deleted", id, "{}".to_owned()),
+            fact: self.audit_fact(self.now(), "workspace.deleted", &id, json!({})),
         };
         let app = self.clone();
         let deleted = self.commit(op, move |deleted| {
@@ -191,24 +190,6 @@ impl App {
             }
         }
     }
-
-    fn workspace_fact(
-        &self,
-        at: Timestamp,
-        action: &'static str,
-        id: WorkspaceId,
-        changes_json: String,
-    ) -> AuditFact {
-        let target_id = id.to_string();
-        AuditFact {
-            id: AuditId::new(at, self.randomness()),
-            at,
-            action,
-            target_kind: "workspace",
-            target_id,
-            changes_json,
-        }
-    }
 }
 
 /// What names the credential's own workspace.
@@ -231,16 +212,11 @@ fn check_external_id(external_id: Option<&str>) -> Result<(), FieldError> {
     Ok(())
 }
 
-fn differences(before: &Workspace, after: &Workspace) -> String {
-    let mut changes = Map::new();
-    if before.name != after.name {
-        changes.insert("name".to_owned(), json!({ "from": before.name, "to": after.name }));
-    }
-    if before.external_id != after.external_id {
-        changes
-            .insert("external_id".to_owned(), json!({ "from": before.external_id, "to": after.external_id }));
-    }
-    serde_json::Value::Object(changes).to_string()
+fn differences(before: &Workspace, after: &Workspace) -> Map<String, Value> {
+    let editable = |workspace: &Workspace| {
+        [("name", json!(workspace.name)), ("external_id", json!(workspace.external_id))]
+    };
+    audit::differences(editable(before), editable(after))
 }
 
 #[cfg(test)]

@@ -87,12 +87,7 @@ impl App {
                 stored,
                 keys_max: self.settings().limits.api_keys_per_workspace,
                 origin: grant.origin().clone(),
-                fact: self.key_fact(
-                    now,
-                    "api_key.created",
-                    secret_key.public_identifier(),
-                    changes.to_string(),
-                ),
+                fact: self.audit_fact(now, "api_key.created", &secret_key.public_identifier(), changes),
             };
             let keyring = Arc::clone(self.keyring());
             let inserted = self.commit(op, move |inserted| {

@@ -13,7 +13,7 @@ use super::{
     CHANGE_TRIES_MAX, changed_meanwhile, changed_record, next_version, not_theirs, refuse_more_than_own,
     revoked,
 };
-use crate::App;
+use crate::{App, audit};
 
 /// What shall be different. `None` stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +66,10 @@ impl App {
                 only_made_by: grant.only_made_by().map(str::to_owned),
                 by: grant.by().clone(),
                 origin: grant.origin().clone(),
-                fact: self.key_fact(
+                fact: self.audit_fact(
                     now,
                     "api_key.edited",
-                    key.public_identifier(self.brand()),
+                    &key.public_identifier(self.brand()),
                     differences(&before, &key),
                 ),
                 key,
@@ -139,8 +139,7 @@ fn has(key: &ApiKey, scope: &str) -> bool {
     key.scopes.iter().any(|own| own == scope)
 }
 
-/// What an edit changed, for the audit log: `{"field": {"from": …, "to": …}}`.
-fn differences(before: &ApiKey, after: &ApiKey) -> String {
+fn differences(before: &ApiKey, after: &ApiKey) -> Map<String, Value> {
     let editable = |key: &ApiKey| {
         let networks: Vec<String> = key.allowed_networks.iter().map(ToString::to_string).collect();
         [
@@ -154,11 +153,5 @@ fn differences(before: &ApiKey, after: &ApiKey) -> String {
             ("metadata", Value::Object(key.metadata.clone())),
         ]
     };
-    let mut changes = Map::new();
-    for ((field, from), (_, to)) in editable(before).into_iter().zip(editable(after)) {
-        if from != to {
-            changes.insert(field.to_owned(), json!({ "from": from, "to": to }));
-        }
-    }
-    Value::Object(changes).to_string()
+    audit::differences(editable(before), editable(after))
 }

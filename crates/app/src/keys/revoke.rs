@@ -4,6 +4,7 @@ use keybell_core::grant::ManageKeys;
 use keybell_core::key::{ApiKey, KeyId};
 use keybell_core::{Code, Grant, Problem};
 use keybell_store::ops::api_keys::{Changed, RevokeKey};
+use serde_json::json;
 
 use super::{changed_meanwhile, not_theirs};
 use crate::App;
@@ -20,7 +21,7 @@ impl App {
             only_made_by: grant.only_made_by().map(str::to_owned),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.key_fact(at, "api_key.revoked", self.public_identifier_of(&known), "{}".to_owned()),
+            fact: self.audit_fact(at, "api_key.revoked", &self.public_identifier_of(&known), json!({})),
         };
         match self.change_key(op).await? {
             Changed::Done(stored) | Changed::Revoked(stored) => Ok(stored.key),

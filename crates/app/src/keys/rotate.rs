@@ -57,7 +57,7 @@ impl App {
                 only_made_by: grant.only_made_by().map(str::to_owned),
                 by: grant.by().clone(),
                 origin: grant.origin().clone(),
-                fact: self.key_fact(now, "api_key.rotated", public, changes.to_string()),
+                fact: self.audit_fact(now, "api_key.rotated", &public, changes),
             };
             if let Some(key) = changed_record(self.change_key(op).await?)? {
                 return Ok(IssuedKey { key, secret_key });

@@ -115,7 +115,7 @@ impl App {
             stored,
             webhooks_max,
             origin: grant.origin().clone(),
-            fact: self.webhook_fact(now, "webhook.created", id, changes.to_string()),
+            fact: self.audit_fact(now, "webhook.created", &id, changes),
         };
         let registry = Arc::clone(self.registry());
         let inserted = self.commit(op, move |inserted| {

@@ -17,8 +17,8 @@ use super::fields::{self, NewHeader};
 use super::seals::Seals;
 use super::shown::{ShownHeader, Webhook};
 use super::{CHANGE_TRIES_MAX, changed_meanwhile, not_theirs};
-use crate::App;
 use crate::registry::LiveWebhook;
+use crate::{App, audit};
 
 /// What shall be different. `None` stays as it is, `Some(None)` is taken away. It may hold secrets: so it has no `Debug`.
 #[derive(Clone, Default)]
@@ -78,7 +78,7 @@ impl App {
                 only_made_by: grant.only_made_by().map(str::to_owned),
                 by: grant.by().clone(),
                 origin: grant.origin().clone(),
-                fact: self.webhook_fact(now, "webhook.edited", id, differences(&before, &record)),
+                fact: self.audit_fact(now, "webhook.edited", &id, differences(&before, &record)),
             };
             let (registry, engine) = (Arc::clone(self.registry()), self.engine().clone());
             let changed = self.commit(op, move |changed| {
@@ -163,8 +163,8 @@ impl App {
     }
 }
 
-/// What an edit changed, for the audit log: `{"field": {"from": …, "to": …}}`. Of a secret header that it changed.
-fn differences(before: &WebhookRecord, after: &WebhookRecord) -> String {
+/// What an edit changed, for the audit log; of a secret header only that it did.
+fn differences(before: &WebhookRecord, after: &WebhookRecord) -> Map<String, Value> {
     let shown = |headers: &[StoredHeader]| -> Vec<ShownHeader> {
         headers.iter().cloned().map(ShownHeader::of).collect()
     };
@@ -183,12 +183,7 @@ fn differences(before: &WebhookRecord, after: &WebhookRecord) -> String {
             ("metadata", Value::Object(record.metadata.clone())),
         ]
     };
-    let mut changes = Map::new();
-    for ((field, from), (_, to)) in editable(before).into_iter().zip(editable(after)) {
-        if from != to {
-            changes.insert(field.to_owned(), json!({ "from": from, "to": to }));
-        }
-    }
+    let mut changes = audit::differences(editable(before), editable(after));
     let new_values: Vec<&str> = after
         .headers
         .iter()
@@ -198,5 +193,5 @@ fn differences(before: &WebhookRecord, after: &WebhookRecord) -> String {
     if !new_values.is_empty() {
         changes.insert("secret_headers".to_owned(), json!({ "to": new_values }));
     }
-    Value::Object(changes).to_string()
+    changes
 }
