@@ -29,7 +29,8 @@ impl OfPath for EventId {
 
 impl OfPath for String {
     fn of_path(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        // PostgreSQL cannot hold a zero byte, so that no name has one.
+        (!text.contains('\0')).then(|| text.to_owned())
     }
 }
 

@@ -22,6 +22,11 @@ impl<T: DeserializeOwned> FromRequestParts<App> for QueryParams<T> {
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    // No stored text has it: PostgreSQL cannot hold it.
+    if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.contains('\0'))
+    {
+        return Err(Problem::field(&*name, "not_allowed", "must not have the character U+0000"));
+    }
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let message = match error.inner().to_string() {
@@ -75,5 +80,6 @@ mod tests {
         insta::assert_snapshot!(refused("limit=-1"), @"limit wrong_type must be a whole number");
         insta::assert_snapshot!(refused("limit=4294967296"), @"limit wrong_type must be a whole number");
         insta::assert_snapshot!(refused("limit=1&limit=2"), @"limit duplicate is there twice");
+        insta::assert_snapshot!(refused("cursor=a%00"), @"cursor not_allowed must not have the character U+0000");
     }
 }

@@ -27,9 +27,17 @@ pub(super) struct Form {
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(text: &[u8]) -> Fields {
+    /// Refuses a zero byte: no form of a browser's has one, and PostgreSQL cannot hold it.
+    fn read(text: &[u8]) -> Result<Fields, Problem> {
         let pairs = form_urlencoded::parse(text).take(FIELDS_MAX);
-        Fields(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+        let pairs: Vec<_> = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        if pairs.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(Problem::new(
+                Code::Malformed,
+                "A field has the character U+0000, which nothing here may have.",
+            ));
+        }
+        Ok(Fields(pairs))
     }
 
     /// The first value of `name`; empty where there is none.
@@ -81,7 +89,7 @@ impl FromRequest<App> for Form {
             return Err(Problem::new(Code::UnsupportedMediaType, "Send the form as the page has it.").into());
         }
         let fingerprint = Fingerprint::of(parts.method.as_str(), parts.uri.path(), &bytes);
-        Ok(Form { fields: Fields::read(&bytes), fingerprint })
+        Ok(Form { fields: Fields::read(&bytes)?, fingerprint })
     }
 }
 
@@ -89,7 +97,7 @@ impl FromRequestParts<App> for Fields {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Failed> {
-        Ok(Fields::read(parts.uri.query().unwrap_or_default().as_bytes()))
+        Ok(Fields::read(parts.uri.query().unwrap_or_default().as_bytes())?)
     }
 }
 
@@ -111,14 +119,21 @@ mod tests {
 
     #[test]
     fn a_field_may_come_more_than_once_and_lines_end_alike() {
-        let fields = Fields::read(b"a=1&b=x%0D%0Ay+&a=2");
+        let fields = Fields::read(b"a=1&b=x%0D%0Ay+&a=2").expect("fields");
         assert_eq!(fields.all("a").collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!((fields.lines("b").as_str(), fields.one("c")), ("x\ny", ""));
     }
 
     #[test]
+    fn a_zero_byte_is_refused() {
+        let refused = Fields::read(b"a=1&b=x%00").err().expect("no database holds it");
+        assert_eq!(refused.code, Code::Malformed);
+    }
+
+    #[test]
     fn fields_past_the_limit_are_not_read() {
-        let read = |many: usize| Fields::read("a=1&".repeat(many).as_bytes()).all("a").count();
+        let read =
+            |many: usize| Fields::read("a=1&".repeat(many).as_bytes()).expect("fields").all("a").count();
         assert_eq!([read(FIELDS_MAX), read(FIELDS_MAX + 1)], [FIELDS_MAX, FIELDS_MAX]);
     }
 }

@@ -199,3 +199,21 @@ async fn a_body_too_large_is_413_and_one_at_the_limit_is_read() {
         client.send(Method::POST, path, body(max + 1)).await.refused(413, "payload_too_large");
     }
 }
+
+#[tokio::test]
+async fn a_zero_byte_which_no_database_holds_is_never_a_fault_of_ours() {
+    let app = TestApp::start().await;
+    let workspace = app.workspace("Northwind").await;
+    let operator = app.operator();
+    for list in
+        ["api-keys?q=", "events?type=", "deliveries?event_type=", "audit-log?actor=", "audit-log?target="]
+    {
+        let path = format!("/v1/workspaces/{workspace}/{list}a%00");
+        operator.get(&path).await.refused(422, "validation_failed");
+    }
+    for name in ["/v1/event-types/a%00", "/v1/scopes/a%00"] {
+        operator.delete(name).await.refused(404, "not_found");
+    }
+    let form = [("email", "a\0@example.com"), ("password", "correct horse battery")];
+    assert_eq!(app.stranger().post_form("/sign-in", &form).await.status, 400);
+}
