@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::LiveType;
+use crate::page::{cursor, read_cursor};
 use crate::{App, Listing, Page, audit};
 
 /// Most event types of an installation, archived ones included: all are in memory.
@@ -298,17 +299,6 @@ fn written(json: Box<RawValue>) -> String {
 /// Where an event type stands in the list.
 fn place(stored: &StoredType) -> (Timestamp, &str) {
     (stored.created_at, &stored.name)
-}
-
-/// What a page of a catalogue's list ends with.
-pub(crate) fn cursor(created_at: Timestamp, name: &str) -> String {
-    format!("{}.{name}", created_at.micros())
-}
-
-/// Reads what [`cursor`] wrote.
-pub(crate) fn read_cursor(text: &str) -> Option<(Timestamp, String)> {
-    let (micros, name) = text.split_once('.')?;
-    Some((Timestamp::from_micros(micros.parse().ok()?), name.to_owned()))
 }
 
 fn differences(before: &StoredType, after: &StoredType) -> Map<String, Value> {

@@ -17,6 +17,7 @@ use keybell_store::Op;
 use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
 
 use crate::keyring::LiveKey;
+use crate::page::{cursor, read_cursor};
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
@@ -64,7 +65,10 @@ impl App {
         }
         let query = ListKeys {
             workspace: grant.workspace(),
-            after: page.after(read_cursor)?,
+            after: page.after(|text| {
+                let (created_at, id) = read_cursor(text)?;
+                Some((created_at, KeyId::parse(&id)?))
+            })?,
             environment: filter.environment,
             status: filter.status,
             now: self.now(),
@@ -77,7 +81,7 @@ impl App {
         };
         let found = self.store().read(query).await.map_err(of_store)?;
         let keys = found.into_iter().map(|stored| stored.key).collect();
-        Ok(page.listing(keys, |key: &ApiKey| format!("{}.{}", key.created_at.micros(), key.id)))
+        Ok(page.listing(keys, |key: &ApiKey| cursor(key.created_at, key.id.as_str())))
     }
 
     /// One key of a workspace.
@@ -134,11 +138,6 @@ fn changed_record(changed: Changed) -> Result<Option<ApiKey>, Problem> {
         Changed::NotTheirs => Err(not_theirs()),
         Changed::Missing => Err(Code::NotFound.into()),
     }
-}
-
-fn read_cursor(cursor: &str) -> Option<(Timestamp, KeyId)> {
-    let (micros, id) = cursor.split_once('.')?;
-    Some((Timestamp::from_micros(micros.parse().ok()?), KeyId::parse(id)?))
 }
 
 /// The version after `from`: now, or just after it where the clock stands still or steps back.

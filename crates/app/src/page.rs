@@ -1,6 +1,6 @@
 //! Lists in pages: newest first, by keyset, stable while things are added.
 
-use keybell_core::{Code, Problem};
+use keybell_core::{Code, Problem, Timestamp};
 
 /// Most entries of a page: enough for a table, little enough to answer quickly.
 pub const PAGE_LIMIT_MAX: u32 = 250;
@@ -63,9 +63,29 @@ impl Page {
     }
 }
 
+/// What a page ends with in a list by time and, within an instant, by name.
+pub(crate) fn cursor(created_at: Timestamp, name: &str) -> String {
+    format!("{}.{name}", created_at.micros())
+}
+
+/// Reads what [`cursor`] wrote.
+pub(crate) fn read_cursor(text: &str) -> Option<(Timestamp, String)> {
+    let (micros, name) = text.split_once('.')?;
+    Some((Timestamp::from_micros(micros.parse().ok()?), name.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_by_time_and_name_is_read_as_it_was_written() {
+        let at = Timestamp::from_micros(1_795_447_916_000_001);
+        assert_eq!(read_cursor(&cursor(at, "portfolio.changed")), Some((at, "portfolio.changed".to_owned())));
+        for other in ["", "1", "x.y", ".y"] {
+            assert_eq!(read_cursor(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn limits_hold_at_their_ends() {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 pub use keybell_store::ops::scopes::Scope;
 
-use crate::event_types::{cursor, read_cursor};
+use crate::page::{cursor, read_cursor};
 use crate::{App, Listing, Page};
 
 /// Most scopes of an installation: all are in memory, and a page offers them.
