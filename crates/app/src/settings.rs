@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use keybell_core::target::TargetPolicy;
 use url::Url;
 
 /// The settings of an installation.
@@ -50,6 +51,13 @@ pub struct DeliverySettings {
     pub max_in_flight: usize,
     /// Requests under way at once to one webhook.
     pub max_in_flight_per_webhook: usize,
+}
+
+impl DeliverySettings {
+    /// Which targets may be called, by what is said of them here.
+    pub(crate) fn target_policy(&self) -> TargetPolicy {
+        TargetPolicy { require_https: self.require_https, allowed_networks: self.allowed_networks.clone() }
+    }
 }
 
 /// How much of everything.

@@ -135,16 +135,12 @@ impl Engine {
             retry,
             public_url: settings.public_url.to_string(),
         };
-        let policy = TargetPolicy {
-            require_https: delivery.require_https,
-            allowed_networks: delivery.allowed_networks.clone(),
-        };
         let shared = Shared {
             store,
             clock,
             randomness,
             registry,
-            policy,
+            policy: delivery.target_policy(),
             retention: settings.retention.clone(),
             under_way_max: delivery.max_in_flight,
             under_way_per_webhook_max: delivery.max_in_flight_per_webhook,

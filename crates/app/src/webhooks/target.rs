@@ -22,11 +22,7 @@ impl App {
     /// A name that resolves only to addresses that may not be called is refused with the rule that refuses them. One that
     /// does not resolve is accepted: it may do so tomorrow.
     pub(super) async fn check_target(&self, text: &str) -> Result<Url, FieldError> {
-        let delivery = &self.settings().delivery;
-        let policy = TargetPolicy {
-            require_https: delivery.require_https,
-            allowed_networks: delivery.allowed_networks.clone(),
-        };
+        let policy = self.settings().delivery.target_policy();
         if text.len() > URL_BYTES_MAX {
             return Err(refused(&Refused::TooLong));
         }
