@@ -1,10 +1,16 @@
 //! The figures: a recorder for the whole process, rendered in Prometheus' text format.
+//!
+//! What happens is counted where it happens. What is held, and what the store counts by itself, is looked up when somebody
+//! asks: how full each queue is, and what was refused because one was.
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_app::App;
+use keybell_store::Store;
 use keybell_web::RenderMetrics;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::failure::Failure;
@@ -23,9 +29,40 @@ pub(crate) fn record() -> Result<PrometheusHandle, Failure> {
 }
 
 /// Renders the figures, for the pages and for [`serve`].
-pub(crate) fn renderer(handle: &PrometheusHandle) -> RenderMetrics {
-    let handle = handle.clone();
-    Arc::new(move || handle.render())
+pub(crate) fn renderer(handle: &PrometheusHandle, app: &App, store: &Store) -> RenderMetrics {
+    let (handle, app, store) = (handle.clone(), app.clone(), store.clone());
+    Arc::new(move || {
+        look(&app, &store);
+        handle.render()
+    })
+}
+
+/// Takes in what others count and hold.
+fn look(app: &App, store: &Store) {
+    let (stored, engine) = (store.stats(), app.engine().stats());
+    for (name, count) in [
+        ("keybell_store_operations_total", stored.operations),
+        ("keybell_store_operations_failed_total", stored.operations_failed),
+        ("keybell_store_refused_total", stored.refused),
+        ("keybell_store_commits_total", stored.commits),
+        ("keybell_store_queries_total", stored.queries),
+        ("keybell_store_retries_total", stored.retries),
+        ("keybell_store_reconnects_total", stored.reconnects),
+    ] {
+        counter!(name).absolute(count);
+    }
+    for (name, held) in [
+        ("keybell_store_writes_waiting", stored.writes_waiting),
+        ("keybell_store_reads_waiting", stored.reads_waiting),
+        ("keybell_events_waiting", engine.events_gathered as u64),
+        ("keybell_deliveries_in_memory", engine.in_memory as u64),
+        ("keybell_deliveries_in_memory_bytes", engine.in_memory_bytes as u64),
+        ("keybell_api_keys_in_memory", app.api_keys_in_memory() as u64),
+        ("keybell_webhooks_in_memory", app.registry().len() as u64),
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "what fits into memory is counted exactly")]
+        gauge!(name).set(held as f64);
+    }
 }
 
 /// Keeps the figures' memory bounded, for as long as the process lives.

@@ -76,6 +76,7 @@ impl Gathered {
     /// Counts a call in, where there is room for it.
     fn make_room(&mut self, events: usize, bytes: usize) -> Result<(), Problem> {
         if self.events + events > GATHERED_EVENTS_MAX || self.bytes + bytes > GATHERED_BYTES_MAX {
+            metrics::counter!("keybell_publish_calls_refused_total").increment(1);
             let detail = "Too many events wait to be written. Publish again as soon as Retry-After says.";
             return Err(Problem::new(Code::Unavailable, detail).retry_after(COME_AGAIN_SECONDS));
         }

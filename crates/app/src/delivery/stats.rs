@@ -67,11 +67,5 @@ impl Shared {
         if let Some(code) = &attempted.outcome.attempt.error_code {
             metrics::counter!("keybell_attempt_failures_total", "code" => code.clone()).increment(1);
         }
-        metrics::gauge!("keybell_deliveries_in_memory").set(gauge(self.book.held().0));
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of what fits into memory are exact")]
-fn gauge(count: usize) -> f64 {
-    count as f64
 }

@@ -63,7 +63,7 @@ impl Running {
         let workers = Workers::start(threads)?;
         app.start_engine(workers.handles()).await?;
         tokio::spawn(metrics::keep_up(recorder.clone()));
-        let render = metrics::renderer(&recorder);
+        let render = metrics::renderer(&recorder, &app, &store);
         let router = match metrics_listeners {
             None => keybell_web::router_with_metrics(app.clone(), render),
             Some(listeners) => {

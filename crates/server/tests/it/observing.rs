@@ -54,7 +54,13 @@ fn metrics_are_for_operator_keys_unless_they_have_a_listener_of_their_own() {
     beside.serve().expect("it starts");
     let bearer = format!("Authorization: Bearer {key}");
     assert_eq!(curl(&[&beside.url("/metrics")]).0, 401);
-    assert_eq!(curl(&["--header", &bearer, &beside.url("/metrics")]).0, 200);
+    let (status, figures) = curl(&["--header", &bearer, &beside.url("/metrics")]);
+    assert_eq!(status, 200);
+    for line in
+        ["keybell_store_refused_total 0", "keybell_store_writes_waiting 0", "keybell_deliveries_in_memory 0"]
+    {
+        assert!(figures.lines().any(|figure| figure == line), "no {line} in {figures}");
+    }
 
     let mut apart = installation(None, "");
     let address = free_address().expect("a free port");
