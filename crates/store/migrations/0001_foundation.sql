@@ -46,7 +46,7 @@ CREATE TABLE sessions (
 ) CLUSTERED;
 CREATE INDEX sessions_account ON sessions (account_id);
 
--- One-time links. kind: setup, or later invitation and portal.
+-- One-time links. kind: setup, which makes the first account, or sign_in, which signs the account in that detail names.
 CREATE TABLE one_time_links (
     digest BYTES NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
