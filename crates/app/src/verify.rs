@@ -72,7 +72,12 @@ impl App {
     }
 
     /// The same for somebody who may ask about the keys of one workspace: all others do not exist for them.
-    pub fn verify_within(&self, workspace: Option<WorkspaceId>, secret_key: &str, asked: &Asked<'_>) -> Decision {
+    pub fn verify_within(
+        &self,
+        workspace: Option<WorkspaceId>,
+        secret_key: &str,
+        asked: &Asked<'_>,
+    ) -> Decision {
         let secret_key = SecretKey::parse(secret_key, self.brand()).map_err(|_| Code::InvalidKey);
         match secret_key.and_then(|secret_key| self.check(&secret_key, workspace, asked)) {
             Ok(verified) => Decision::Valid(verified),
