@@ -1,6 +1,6 @@
 //! `WWW-Authenticate`: what a refused request is told about credentials (RFC 6750, section 3; RFC 7617).
 //!
-//! The gateways' endpoint and the tower layer answer alike, so it is written once, here.
+//! The API, the gateways' endpoint and the tower layer answer alike, so it is written once, here.
 
 use crate::Code;
 
@@ -19,7 +19,7 @@ pub fn challenges(code: Code, required_scopes: &[String]) -> Vec<String> {
     };
     let challenge =
         format!("Bearer realm=\"keybell\", error=\"{error}\", error_description=\"{}\"", code.title());
-    if code != Code::InsufficientScope {
+    if code != Code::InsufficientScope || required_scopes.is_empty() {
         return vec![challenge];
     }
     // Names of scopes hold neither quotes nor backslashes, and what is no such name is not repeated.

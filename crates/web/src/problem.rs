@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use keybell_core::challenge::challenges;
 use keybell_core::{Code, Forbidden, Problem};
 
 use crate::request_id::RequestId;
@@ -76,18 +77,16 @@ pub(crate) fn write(response: &mut Response, problem: &Problem, base: &str, requ
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = challenge(problem.code) {
-        headers.entry(header::WWW_AUTHENTICATE).or_insert(HeaderValue::from_static(challenge));
+    if !headers.contains_key(header::WWW_AUTHENTICATE) {
+        challenge(headers, problem.code, &[]);
     }
 }
 
-/// The challenge of RFC 6750, section 3: no error is named to who sent no credential.
-fn challenge(code: Code) -> Option<&'static str> {
-    match (code, code.status()) {
-        (Code::MissingCredential, _) => Some("Bearer realm=\"keybell\""),
-        (Code::InsufficientScope, _) => Some("Bearer realm=\"keybell\", error=\"insufficient_scope\""),
-        (_, 401) => Some("Bearer realm=\"keybell\", error=\"invalid_token\""),
-        _ => None,
+/// Adds what a refusal tells about credentials.
+pub(crate) fn challenge(headers: &mut HeaderMap, code: Code, required_scopes: &[String]) {
+    for challenge in challenges(code, required_scopes) {
+        let value = HeaderValue::from_str(&challenge).expect("a challenge is visible ASCII");
+        headers.append(header::WWW_AUTHENTICATE, value);
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use cookie::Cookie;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use keybell_app::App;
-use keybell_core::credential::presented;
+use keybell_core::credential::{Presented, presented};
 use keybell_core::grant::Origin;
 use keybell_core::{Actor, Code, Problem};
 
@@ -48,14 +48,19 @@ impl Credential {
 }
 
 async fn checked_actor(parts: &Parts, app: &App, origin: &Origin) -> Result<Actor, Problem> {
-    let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    let api_key = parts.headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes);
-    if let Some(secret_key) = presented(authorization, api_key)? {
+    if let Some(secret_key) = presented_in(&parts.headers)? {
         return app.actor_of_secret(secret_key.as_str(), origin.source_address);
     }
     let token = session_token(parts, app).ok_or(Code::MissingCredential)?;
     csrf::check(&parts.method, &parts.headers, &app.settings().public_url)?;
     app.actor_of_session(token).await
+}
+
+/// The secret key that these headers present, if they do.
+pub(crate) fn presented_in(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Code> {
+    let authorization = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let api_key = headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes);
+    presented(authorization, api_key)
 }
 
 /// The name of the session's cookie: browsers keep `__Host-` cookies to HTTPS, so plain HTTP has one of its own.

@@ -12,8 +12,8 @@ mod path;
 mod query;
 
 pub use client::{Source, origin};
-pub(crate) use credential::session_token;
 pub use credential::{Credential, session_cookie_name};
+pub(crate) use credential::{presented_in, session_token};
 pub use granted::{Granted, Operator};
 pub use json_body::{JsonBody, JsonBodyOrDefault, parse};
 pub use patch::Patch;

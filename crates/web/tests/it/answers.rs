@@ -22,7 +22,10 @@ async fn a_wrong_key_is_refused_and_not_repeated() {
     let wrong = "kb_live_000000000000_000000000000000000000000000000002hNBTQ";
     let answer = app.bearer(wrong).get("/v1/workspaces/current/audit-log").await;
     answer.refused(401, "invalid_key");
-    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"keybell\", error=\"invalid_token\"");
+    assert_eq!(
+        answer.header("www-authenticate"),
+        "Bearer realm=\"keybell\", error=\"invalid_token\", error_description=\"The key is not valid\""
+    );
     assert!(!answer.text().contains("000000000000"), "{}", answer.text());
 }
 

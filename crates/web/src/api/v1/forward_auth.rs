@@ -12,15 +12,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use keybell_app::App;
 use keybell_app::verify::{Decision, VerifiedKey};
-use keybell_core::challenge::challenges;
-use keybell_core::credential::presented;
 use keybell_core::key::{Asked, Environment, fields};
 use keybell_core::{Code, Problem};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::envelope::base_url;
-use crate::extract::Source;
+use crate::extract::{Source, presented_in};
 use crate::problem::{self, Failed};
 use crate::request_id::RequestId;
 
@@ -108,9 +106,7 @@ fn mistyped(parameter: &str, message: &str) -> Problem {
 }
 
 fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<VerifiedKey, Problem> {
-    let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    let api_key = parts.headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes);
-    let secret_key = presented(authorization, api_key)?.ok_or(Code::MissingCredential)?;
+    let secret_key = presented_in(&parts.headers)?.ok_or(Code::MissingCredential)?;
     let asked = Asked {
         required_scopes: &wanted.scopes,
         environment: wanted.environment,
@@ -157,11 +153,7 @@ fn refused(app: &App, parts: &Parts, wanted: &Wanted, problem: Problem) -> Respo
     if wanted.nginx {
         headers.insert(TRUE_STATUS, HeaderValue::from(code.status()));
     }
-    for challenge in challenges(code, &wanted.scopes) {
-        if let Ok(value) = HeaderValue::from_str(&challenge) {
-            headers.append(header::WWW_AUTHENTICATE, value);
-        }
-    }
+    problem::challenge(headers, code, &wanted.scopes);
     response
 }
 
