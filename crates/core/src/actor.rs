@@ -65,9 +65,9 @@ pub enum Role {
 /// Who did something, as an audit entry and `created_by` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct ActorRef {
-    /// `operator`, `api_key` or `member`.
+    /// `operator`, `api_key`, `member`, or `system` for what Keybell did by itself.
     pub kind: String,
-    /// The public identifier of a key, or the id of a member.
+    /// The public identifier of a key, the id of a member, or `keybell`.
     pub id: String,
     /// The name at that time.
     pub name: String,

@@ -55,10 +55,10 @@ impl ToSchema for At {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Actor)]
 pub struct Doer {
-    /// `operator`, `api_key` or `member`.
+    /// `operator`, `api_key`, `member`, or `system` for what Keybell did by itself.
     #[schema(example = "member")]
     kind: String,
-    /// The public identifier of a key, or the id of a member.
+    /// The public identifier of a key, the id of a member, or `keybell`.
     id: String,
     /// The name at that time.
     name: String,

@@ -106,7 +106,7 @@ pub(super) struct Attempt {
     timings: Timings,
     #[schema(required)]
     response_status: Option<u16>,
-    /// What went wrong, as a stable word; null where an answer came.
+    /// What went wrong, as a stable word; null where the whole answer came.
     #[schema(required, example = "connect_timeout")]
     error_code: Option<String>,
     /// What went wrong, as a sentence.

@@ -46,7 +46,7 @@ pub(super) struct Body {
     /// A Standard Webhooks secret to sign with (`whsec_…`); a new one is made where it is left out.
     signing_secret: Option<String>,
     #[serde(default)]
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[schema(value_type = Object)]
     metadata: Map<String, Value>,
 }
 

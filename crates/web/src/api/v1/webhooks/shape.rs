@@ -36,7 +36,7 @@ pub(super) struct Webhook {
     /// Requests under way at once; the installation's own limit where it is null.
     #[schema(required)]
     max_in_flight: Option<u32>,
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[schema(value_type = Object)]
     metadata: Map<String, Value>,
     created_at: At,
     created_by: Doer,
@@ -103,9 +103,9 @@ pub(super) struct Header {
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookRateLimit {
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     limit: u32,
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 3_600)]
     window_seconds: u32,
 }
 
