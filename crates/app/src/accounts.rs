@@ -12,7 +12,7 @@ pub use keybell_store::ops::accounts::Account;
 
 use crate::App;
 use crate::passwords::check_new_password;
-use crate::problems::of_store;
+use crate::problems::{of_store, refuse_any};
 use crate::sessions::SessionToken;
 
 /// Most characters of an e-mail address (RFC 5321 allows a path of 256 with its brackets).
@@ -142,11 +142,6 @@ pub(crate) fn check_email(field: &'static str, email: &str) -> Result<(), FieldE
         return Err(FieldError::new(field, "too_long", message));
     }
     Ok(())
-}
-
-pub(crate) fn refuse_any(checks: impl IntoIterator<Item = Result<(), FieldError>>) -> Result<(), Problem> {
-    let errors: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
 #[cfg(test)]

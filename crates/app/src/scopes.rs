@@ -11,6 +11,7 @@ use serde_json::json;
 pub use keybell_store::ops::scopes::Scope;
 
 use crate::page::{cursor, read_cursor};
+use crate::problems::refuse_any;
 use crate::{App, Listing, Page};
 
 /// Most scopes of an installation: all are in memory, and a page offers them.
@@ -30,7 +31,7 @@ impl App {
     pub async fn create_scope(&self, grant: OperatorGrant, new: NewScope) -> Result<Scope, Problem> {
         let named = scope::check_declared(&new.name)
             .map_err(|error| FieldError::new("name", "invalid", error.to_string()));
-        crate::accounts::refuse_any([named, fields::description(&new.description)])?;
+        refuse_any([named, fields::description(&new.description)])?;
         let _changing = self.catalogue().changing.lock().await;
         let now = self.now();
         let scope = Scope { name: new.name, description: new.description, created_at: now };

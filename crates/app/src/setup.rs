@@ -14,9 +14,9 @@ use keybell_store::ops::one_time_links::{IsLive, LinkKind, MakeSetupLink, MakeSi
 use serde_json::json;
 
 use crate::App;
-use crate::accounts::{check_email, normal_email, refuse_any};
+use crate::accounts::{check_email, normal_email};
 use crate::passwords::check_new_password;
-use crate::problems::of_store;
+use crate::problems::{of_store, refuse_any};
 use crate::sessions::{SessionToken, digest_of};
 
 /// How long the setup link can be used; each start makes a new one.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use keybell_store::ops::workspaces::Workspace;
 
-use crate::problems::of_store;
+use crate::problems::{of_store, refuse_any};
 use crate::{App, Listing, Page, audit};
 pub(crate) use directory::Directory;
 
@@ -46,7 +46,7 @@ impl App {
         new: NewWorkspace,
     ) -> Result<Workspace, Problem> {
         let checks = [fields::name(&new.name), check_external_id(new.external_id.as_deref())];
-        crate::accounts::refuse_any(checks)?;
+        refuse_any(checks)?;
         let now = self.now();
         let workspace = Workspace {
             id: WorkspaceId::new(now, self.randomness()),
@@ -99,7 +99,7 @@ impl App {
             ..before.clone()
         };
         let checks = [fields::name(&after.name), check_external_id(after.external_id.as_deref())];
-        crate::accounts::refuse_any(checks)?;
+        refuse_any(checks)?;
         if after == before {
             return Ok(before);
         }

@@ -6,13 +6,14 @@ use keybell_core::fields;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::fields as key_fields;
 use keybell_core::key::{ApiKey, Environment, RateLimit, SecretKey};
-use keybell_core::{Code, FieldError, Grant, Problem, Timestamp};
+use keybell_core::{Code, Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::{InsertKey, Inserted, StoredKey};
 use serde_json::{Map, Value, json};
 
 use super::{IssuedKey, refuse_more_than_own};
 use crate::App;
 use crate::keyring::LiveKey;
+use crate::problems::Errors;
 
 /// Tries to find an ID that nobody has. At 10⁹ keys one try fails in 10¹² cases.
 const ID_TRIES_MAX: u32 = 3;
@@ -108,25 +109,4 @@ impl App {
 
 fn full(keys_max: u32) -> Problem {
     Problem::new(Code::Conflict, format!("The workspace has {keys_max} API keys, as many as it may have."))
-}
-
-/// The errors of all fields, so that a form is told all of them at once.
-#[derive(Default)]
-pub(super) struct Errors(Vec<FieldError>);
-
-impl Errors {
-    pub(super) fn one(&mut self, checked: Result<(), FieldError>) {
-        self.0.extend(checked.err());
-    }
-
-    pub(super) fn many<T: Default>(&mut self, checked: Result<T, Vec<FieldError>>) -> T {
-        checked.unwrap_or_else(|errors| {
-            self.0.extend(errors);
-            T::default()
-        })
-    }
-
-    pub(super) fn refuse_any(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0)) }
-    }
 }

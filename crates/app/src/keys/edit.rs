@@ -8,11 +8,11 @@ use keybell_core::{Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::EditKey;
 use serde_json::{Map, Value, json};
 
-use super::create::Errors;
 use super::{
     CHANGE_TRIES_MAX, changed_meanwhile, changed_record, next_version, not_theirs, refuse_more_than_own,
     revoked,
 };
+use crate::problems::Errors;
 use crate::{App, audit};
 
 /// What shall be different. `None` stays as it is.

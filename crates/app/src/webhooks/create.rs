@@ -6,7 +6,7 @@ use keybell_core::fields as common;
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::payload::ContentType;
 use keybell_core::signature::SigningSecret;
-use keybell_core::{Code, FieldError, Grant, Problem, WebhookId};
+use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WebhookId};
 use keybell_store::ops::webhooks::{
     DisabledReason, InsertWebhook, StoredWebhook, WebhookRateLimit, WebhookRecord,
 };
@@ -16,6 +16,7 @@ use super::fields::{self, NewHeader};
 use super::seals::Seals;
 use super::shown::Webhook;
 use crate::App;
+use crate::problems::Errors;
 use crate::registry::LiveWebhook;
 
 /// What a webhook shall be. It may hold secrets: so it has no `Debug`.
@@ -58,52 +59,7 @@ impl App {
         let now = self.now();
         let (workspace, id) = (grant.workspace(), WebhookId::new(now, self.randomness()));
         let seals = Seals::new(self.sealer(), workspace, id);
-        let seal = |name: &str, value: &str| seals.seal_header(name, value, self.randomness());
-
-        let mut errors = Vec::new();
-        errors.extend(common::name(&new.name).err());
-        errors.extend(common::description(&new.description).err());
-        errors.extend(common::metadata(&new.metadata).err());
-        errors.extend(fields::events(&new.events, self.catalogue(), &[]).err().into_iter().flatten());
-        errors.extend(new.rate_limit.and_then(|limit| fields::rate_limit(limit).err()).into_iter().flatten());
-        let most = self.settings().delivery.max_in_flight_per_webhook;
-        errors.extend(new.max_in_flight.and_then(|limit| fields::max_in_flight(limit, most).err()));
-        let headers = fields::headers(&new.headers, &[], seal).unwrap_or_else(|bad| {
-            errors.extend(bad);
-            Vec::new()
-        });
-        let secret = match new.signing_secret.as_deref().map(SigningSecret::parse) {
-            None => Some(SigningSecret::mint(self.randomness())),
-            Some(Ok(secret)) => Some(secret),
-            Some(Err(bad)) => {
-                errors.push(FieldError::new("signing_secret", "invalid", bad.to_string()));
-                None
-            }
-        };
-        let url = self.check_target(&new.url).await.map_err(|bad| errors.push(bad));
-        let (Ok(url), Some(secret), true) = (url, secret, errors.is_empty()) else {
-            return Err(Problem::invalid(errors));
-        };
-
-        let record = WebhookRecord {
-            workspace,
-            id,
-            name: new.name,
-            description: new.description,
-            url: url.into(),
-            events: new.events,
-            content_type: new.content_type,
-            headers,
-            disabled: (!new.enabled).then_some(DisabledReason::ByMember),
-            failing_since: None,
-            rate_limit: new.rate_limit,
-            max_in_flight: new.max_in_flight,
-            metadata: new.metadata,
-            created_at: now,
-            created_by: grant.by().clone(),
-            updated_at: now,
-            last_delivery_at: None,
-        };
+        let (record, secret) = self.new_record(&grant, id, now, &seals, new).await?;
         let secrets = vec![seals.seal_secret(&secret, now, self.randomness())];
         let stored = StoredWebhook { record: record.clone(), secrets };
         let live = LiveWebhook::open(&stored, &seals)?;
@@ -131,5 +87,56 @@ impl App {
             return Err(Problem::new(Code::Conflict, detail));
         }
         Ok((Webhook::of(record), secret))
+    }
+
+    /// The record of a webhook to be made, once all of its fields are valid, and what signs its requests.
+    async fn new_record(
+        &self,
+        grant: &Grant<ManageWebhooks>,
+        id: WebhookId,
+        now: Timestamp,
+        seals: &Seals<'_>,
+        new: NewWebhook,
+    ) -> Result<(WebhookRecord, SigningSecret), Problem> {
+        let seal = |name: &str, value: &str| seals.seal_header(name, value, self.randomness());
+        let in_flight_max = self.settings().delivery.max_in_flight_per_webhook;
+        let mut errors = Errors::default();
+        errors.one(common::name(&new.name));
+        errors.one(common::description(&new.description));
+        errors.one(common::metadata(&new.metadata));
+        errors.many(fields::events(&new.events, self.catalogue(), &[]));
+        errors.many(new.rate_limit.map_or(Ok(()), fields::rate_limit));
+        errors.one(new.max_in_flight.map_or(Ok(()), |limit| fields::max_in_flight(limit, in_flight_max)));
+        let headers = errors.many(fields::headers(&new.headers, &[], seal));
+        let secret = new.signing_secret.as_deref().map_or_else(
+            || Ok(SigningSecret::mint(self.randomness())),
+            |text| {
+                SigningSecret::parse(text)
+                    .map_err(|bad| FieldError::new("signing_secret", "invalid", bad.to_string()))
+            },
+        );
+        let (secret, url) = (errors.one(secret), errors.one(self.check_target(&new.url).await));
+        errors.refuse_any()?;
+        let (Some(secret), Some(url)) = (secret, url) else { unreachable!("what is not there was refused") };
+        let record = WebhookRecord {
+            workspace: grant.workspace(),
+            id,
+            name: new.name,
+            description: new.description,
+            url: url.into(),
+            events: new.events,
+            content_type: new.content_type,
+            headers,
+            disabled: (!new.enabled).then_some(DisabledReason::ByMember),
+            failing_since: None,
+            rate_limit: new.rate_limit,
+            max_in_flight: new.max_in_flight,
+            metadata: new.metadata,
+            created_at: now,
+            created_by: grant.by().clone(),
+            updated_at: now,
+            last_delivery_at: None,
+        };
+        Ok((record, secret))
     }
 }

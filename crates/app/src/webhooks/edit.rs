@@ -17,6 +17,7 @@ use super::fields::{self, NewHeader};
 use super::seals::Seals;
 use super::shown::{ShownHeader, Webhook};
 use super::{CHANGE_TRIES_MAX, changed_meanwhile, not_theirs};
+use crate::problems::Errors;
 use crate::registry::LiveWebhook;
 use crate::{App, audit};
 
@@ -107,33 +108,27 @@ impl App {
         url: Option<&Result<url::Url, FieldError>>,
     ) -> Result<WebhookRecord, Problem> {
         let mut record = before.clone();
-        let mut errors: Vec<FieldError> = Vec::new();
+        let mut errors = Errors::default();
         if let Some(name) = &patch.name {
-            errors.extend(common::name(name).err());
+            errors.one(common::name(name));
             record.name.clone_from(name);
         }
         if let Some(description) = &patch.description {
-            errors.extend(common::description(description).err());
+            errors.one(common::description(description));
             record.description.clone_from(description);
         }
-        match url {
-            None => {}
-            Some(Ok(url)) => record.url = url.to_string(),
-            Some(Err(bad)) => errors.push(bad.clone()),
+        if let Some(url) = url.cloned().and_then(|checked| errors.one(checked)) {
+            record.url = url.into();
         }
         if let Some(events) = &patch.events {
-            errors
-                .extend(fields::events(events, self.catalogue(), &before.events).err().into_iter().flatten());
+            errors.many(fields::events(events, self.catalogue(), &before.events));
             record.events.clone_from(events);
         }
         record.content_type = patch.content_type.unwrap_or(record.content_type);
         if let Some(headers) = &patch.headers {
             let seals = Seals::of(self.sealer(), before);
             let seal = |name: &str, value: &str| seals.seal_header(name, value, self.randomness());
-            match fields::headers(headers, &before.headers, seal) {
-                Ok(headers) => record.headers = headers,
-                Err(bad) => errors.extend(bad),
-            }
+            record.headers = errors.many(fields::headers(headers, &before.headers, seal));
         }
         match patch.enabled {
             None => {}
@@ -143,12 +138,12 @@ impl App {
             Some(false) => record.disabled = before.disabled.or(Some(DisabledReason::ByMember)),
         }
         if let Some(limit) = patch.rate_limit {
-            errors.extend(limit.and_then(|limit| fields::rate_limit(limit).err()).into_iter().flatten());
+            errors.many(limit.map_or(Ok(()), fields::rate_limit));
             record.rate_limit = limit;
         }
         if let Some(limit) = patch.max_in_flight {
             let most = self.settings().delivery.max_in_flight_per_webhook;
-            errors.extend(limit.and_then(|limit| fields::max_in_flight(limit, most).err()));
+            errors.one(limit.map_or(Ok(()), |limit| fields::max_in_flight(limit, most)));
             record.max_in_flight = limit;
         }
         match &patch.metadata {
@@ -157,9 +152,10 @@ impl App {
             Some(Some(changes)) => common::merge(&mut record.metadata, changes.clone()),
         }
         if patch.metadata.is_some() {
-            errors.extend(common::metadata(&record.metadata).err());
+            errors.one(common::metadata(&record.metadata));
         }
-        if errors.is_empty() { Ok(record) } else { Err(Problem::invalid(errors)) }
+        errors.refuse_any()?;
+        Ok(record)
     }
 }
 
