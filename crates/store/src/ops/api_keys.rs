@@ -6,11 +6,10 @@
 use keybell_core::grant::Origin;
 use keybell_core::key::{ApiKey, Digest, Environment, KeyId, KeyStatus, PreviousSecret};
 use keybell_core::{ActorRef, Timestamp, WorkspaceId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 use crate::ops::audit::{self, AuditFact};
+use crate::ops::json;
 use crate::statements;
 use crate::tx::{Op, Query, Read, Row, Tx};
 
@@ -122,7 +121,7 @@ impl Op for InsertKey {
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
         let StoredKey { key, current, .. } = &self.stored;
         let written = Written::of(key);
-        let created_by = json(&key.created_by);
+        let created_by = json::write(&key.created_by);
         let args = [
             (&key.workspace).into(),
             key.id.as_str().into(),
@@ -371,7 +370,7 @@ impl Op for RevokeKey {
     type Out = Changed;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
-        let by = json(&self.by);
+        let by = json::write(&self.by);
         let args = [
             (&self.workspace).into(),
             self.id.as_str().into(),
@@ -417,20 +416,12 @@ impl Written {
     fn of(key: &ApiKey) -> Written {
         let networks: Vec<String> = key.allowed_networks.iter().map(ToString::to_string).collect();
         Written {
-            scopes: json(&key.scopes),
-            allowed_networks: json(&networks),
-            rate_limits: json(&key.rate_limits),
-            metadata: json(&key.metadata),
+            scopes: json::write(&key.scopes),
+            allowed_networks: json::write(&networks),
+            rate_limits: json::write(&key.rate_limits),
+            metadata: json::write(&key.metadata),
         }
     }
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a key's fields can be written as JSON")
-}
-
-fn of_json<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what })
 }
 
 pub(super) fn read_digest(bytes: &[u8]) -> Result<Digest, StoreError> {
@@ -454,7 +445,7 @@ fn read_key(row: &dyn Row) -> Result<StoredKey, StoreError> {
         Some(expires_at) => Some(PreviousSecret { expires_at, last_used_at: row.opt_at(10)? }),
         None => None,
     };
-    let networks: Vec<String> = of_json(row.text(13)?, "list of networks")?;
+    let networks: Vec<String> = json::read(row.text(13)?, "list of networks")?;
     let networks: Result<_, _> = networks.iter().map(|network| network.parse()).collect();
     let key = ApiKey {
         workspace: row.id(0)?,
@@ -464,18 +455,18 @@ fn read_key(row: &dyn Row) -> Result<StoredKey, StoreError> {
         description: row.text(4)?.to_owned(),
         previous_secret,
         enabled: row.bool(11)?,
-        scopes: of_json(row.text(12)?, "list of scopes")?,
+        scopes: json::read(row.text(12)?, "list of scopes")?,
         allowed_networks: networks.map_err(|_| StoreError::Corrupt { what: "network" })?,
-        rate_limits: of_json(row.text(14)?, "list of rate limits")?,
-        metadata: of_json(row.text(15)?, "metadata")?,
+        rate_limits: json::read(row.text(14)?, "list of rate limits")?,
+        metadata: json::read(row.text(15)?, "metadata")?,
         expires_at: row.opt_at(16)?,
         created_at: row.at(17)?,
-        created_by: of_json(row.text(18)?, "actor")?,
+        created_by: json::read(row.text(18)?, "actor")?,
         updated_at: row.at(19)?,
         last_used_at: row.opt_at(20)?,
         last_used_from: row.opt_text(21)?.map(str::to_owned),
         revoked_at: row.opt_at(22)?,
-        revoked_by: row.opt_text(23)?.map(|by| of_json(by, "actor")).transpose()?,
+        revoked_by: row.opt_text(23)?.map(|by| json::read(by, "actor")).transpose()?,
     };
     Ok(StoredKey { key, current, previous })
 }

@@ -11,6 +11,7 @@ pub mod events;
 pub mod health;
 pub mod idempotency;
 pub mod installation;
+mod json;
 pub mod members;
 pub mod one_time_links;
 pub mod operator_keys;

@@ -4,6 +4,7 @@ use keybell_core::grant::Origin;
 use keybell_core::{ActorRef, Timestamp, WebhookId, WorkspaceId};
 
 use super::audit::{self, AuditFact};
+use super::webhooks;
 use crate::error::StoreError;
 use crate::statements;
 use crate::tx::{Op, Read, Tx};
@@ -13,7 +14,6 @@ statements! {
               VALUES ($1, $2, $3, $4, $5)";
     OF_WEBHOOK = "SELECT created_at, sealed, expires_at FROM signing_secrets \
                   WHERE workspace_id = $1 AND webhook_id = $2 ORDER BY created_at DESC";
-    MAY_READ = "SELECT created_by_id FROM webhooks WHERE workspace_id = $1 AND id = $2";
     DELETE_ALL = "DELETE FROM signing_secrets WHERE workspace_id = $1 AND webhook_id = $2";
 }
 
@@ -61,8 +61,7 @@ impl Op for ShowSecrets {
     type Out = Shown;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Shown, StoreError> {
-        let args = [(&self.workspace).into(), (&self.webhook).into()];
-        let maker = tx.as_read().first(&MAY_READ, &args, |row| Ok(row.text(0)?.to_owned()))?;
+        let maker = webhooks::maker(tx.as_read(), self.workspace, self.webhook)?;
         let Some(maker) = maker else { return Ok(Shown::Missing) };
         if self.only_made_by.as_ref().is_some_and(|member| *member != maker) {
             return Ok(Shown::NotTheirs);

@@ -9,13 +9,14 @@ use keybell_core::grant::Origin;
 use keybell_core::{ActorRef, Timestamp, WebhookId, WorkspaceId};
 
 use super::audit::{self, AuditFact};
+use super::json;
 use super::signing_secrets::{self, SealedSecret};
 use crate::error::StoreError;
 use crate::statements;
 use crate::tx::{Op, Query, Read, Tx};
 
 pub use record::{DisabledReason, StoredHeader, StoredValue, WebhookRateLimit, WebhookRecord};
-use record::{Written, json, read_webhook};
+use record::{Written, read_webhook};
 
 macro_rules! columns {
     () => {
@@ -85,7 +86,7 @@ impl Op for InsertWebhook {
     fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let StoredWebhook { record, secrets } = &self.stored;
         let written = Written::of(record);
-        let created_by = json(&record.created_by);
+        let created_by = json::write(&record.created_by);
         let args = [
             (&record.workspace).into(),
             (&record.id).into(),
@@ -286,12 +287,18 @@ fn why_not(
     id: WebhookId,
     only_made_by: Option<&str>,
 ) -> Result<Changed, StoreError> {
-    let made_by = tx
-        .as_read()
-        .first(&CREATED_BY, &[(&workspace).into(), (&id).into()], |row| Ok(row.text(0)?.to_owned()))?;
-    Ok(match made_by {
+    Ok(match maker(tx.as_read(), workspace, id)? {
         None => Changed::Missing,
         Some(maker) if only_made_by.is_some_and(|member| member != maker) => Changed::NotTheirs,
         Some(_) => Changed::Stale,
     })
+}
+
+/// The id of whoever made a webhook, where it is there.
+pub(super) fn maker(
+    tx: &mut dyn Read,
+    workspace: WorkspaceId,
+    id: WebhookId,
+) -> Result<Option<String>, StoreError> {
+    tx.first(&CREATED_BY, &[(&workspace).into(), (&id).into()], |row| Ok(row.text(0)?.to_owned()))
 }

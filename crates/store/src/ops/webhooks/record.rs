@@ -2,11 +2,11 @@
 
 use keybell_core::payload::ContentType;
 use keybell_core::{ActorRef, Timestamp, WebhookId, WorkspaceId};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::StoreError;
+use crate::ops::json;
 use crate::tx::Row;
 
 /// A webhook as it is stored.
@@ -119,20 +119,12 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn of(record: &WebhookRecord) -> Written {
         Written {
-            events: json(&record.events),
-            headers: json(&record.headers),
-            rate_limit: record.rate_limit.as_ref().map(json),
-            metadata: json(&record.metadata),
+            events: json::write(&record.events),
+            headers: json::write(&record.headers),
+            rate_limit: record.rate_limit.as_ref().map(json::write),
+            metadata: json::write(&record.metadata),
         }
     }
-}
-
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a webhook's fields can be written as JSON")
-}
-
-fn of_json<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what })
 }
 
 /// Reads a row of the columns that the statements list.
@@ -145,7 +137,7 @@ pub(super) fn read_webhook(row: &dyn Row) -> Result<WebhookRecord, StoreError> {
         let reason = DisabledReason::parse(row.text(9)?);
         Some(reason.ok_or(StoreError::Corrupt { what: "webhook's reason to be off" })?)
     };
-    let rate_limit = row.opt_text(11)?.map(|text| of_json(text, "webhook's rate limit")).transpose()?;
+    let rate_limit = row.opt_text(11)?.map(|text| json::read(text, "webhook's rate limit")).transpose()?;
     let max_in_flight = row.opt_int(12)?.map(u32::try_from).transpose();
     Ok(WebhookRecord {
         workspace: row.id(0)?,
@@ -153,17 +145,17 @@ pub(super) fn read_webhook(row: &dyn Row) -> Result<WebhookRecord, StoreError> {
         name: row.text(2)?.to_owned(),
         description: row.text(3)?.to_owned(),
         url: row.text(4)?.to_owned(),
-        events: of_json(row.text(5)?, "webhook's events")?,
+        events: json::read(row.text(5)?, "webhook's events")?,
         content_type,
-        headers: of_json(row.text(7)?, "webhook's headers")?,
+        headers: json::read(row.text(7)?, "webhook's headers")?,
         disabled,
         failing_since: row.opt_at(10)?,
         rate_limit,
         max_in_flight: max_in_flight
             .map_err(|_| StoreError::Corrupt { what: "webhook's limit in flight" })?,
-        metadata: of_json(row.text(13)?, "webhook's metadata")?,
+        metadata: json::read(row.text(13)?, "webhook's metadata")?,
         created_at: row.at(14)?,
-        created_by: of_json(row.text(15)?, "webhook's maker")?,
+        created_by: json::read(row.text(15)?, "webhook's maker")?,
         updated_at: row.at(16)?,
         last_delivery_at: row.opt_at(17)?,
     })
