@@ -99,12 +99,12 @@ impl App {
     pub fn key_id(&self, public_identifier: &str) -> Option<KeyId> {
         let public = PublicIdentifier::parse(public_identifier, self.brand())?;
         let key = self.keyring().get(public.id)?;
-        (key.standing.environment.kind() == public.word).then_some(public.id)
+        (key.standing.environment.kind() == public.kind).then_some(public.id)
     }
 
     /// How a key in memory is named to the outside.
     fn public_identifier_of(&self, key: &LiveKey) -> PublicIdentifier {
-        PublicIdentifier { brand: *self.brand(), word: key.standing.environment.kind(), id: key.id }
+        PublicIdentifier { brand: *self.brand(), kind: key.standing.environment.kind(), id: key.id }
     }
 
     /// How many API keys there are in memory, those that are no longer good included.

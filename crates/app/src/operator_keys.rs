@@ -145,7 +145,7 @@ impl App {
     pub async fn list_operator_keys(&self) -> Result<Vec<OperatorKey>, Problem> {
         let stored = self.store().read(ListOperatorKeys).await.map_err(of_store)?;
         let shown = |key: StoredOperatorKey| OperatorKey {
-            id: PublicIdentifier { brand: *self.brand(), word: Kind::Operator, id: key.id },
+            id: PublicIdentifier { brand: *self.brand(), kind: Kind::Operator, id: key.id },
             name: key.name,
             created_at: key.created_at,
             revoked_at: key.revoked_at,
@@ -164,7 +164,7 @@ impl App {
                 "There is no operator key of this id; `operator-key list` shows them.",
             )
         };
-        let public = PublicIdentifier::parse(id, self.brand()).filter(|public| public.word == Kind::Operator);
+        let public = PublicIdentifier::parse(id, self.brand()).filter(|public| public.kind == Kind::Operator);
         let public = public.ok_or_else(not_found)?;
         let keys = &self.inner.operator_keys;
         let _changing = keys.changing.lock().await;

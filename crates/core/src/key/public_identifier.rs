@@ -55,7 +55,7 @@ pub struct PublicIdentifier {
     /// The installation's word.
     pub brand: Brand,
     /// What kind of credential it names.
-    pub word: Kind,
+    pub kind: Kind,
     /// Which one.
     pub id: KeyId,
 }
@@ -65,13 +65,13 @@ impl PublicIdentifier {
     pub fn parse(text: &str, brand: &Brand) -> Option<PublicIdentifier> {
         let rest = text.strip_prefix(brand.as_str())?.strip_prefix('_')?;
         let (word, id) = rest.split_once('_')?;
-        Some(PublicIdentifier { brand: *brand, word: Kind::parse(word)?, id: KeyId::parse(id)? })
+        Some(PublicIdentifier { brand: *brand, kind: Kind::parse(word)?, id: KeyId::parse(id)? })
     }
 }
 
 impl fmt::Display for PublicIdentifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}_{}", self.brand, self.word.as_str(), self.id)
+        write!(f, "{}_{}_{}", self.brand, self.kind.as_str(), self.id)
     }
 }
 

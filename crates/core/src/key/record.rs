@@ -95,7 +95,7 @@ impl KeyStatus {
 impl ApiKey {
     /// How the outside names it: its `id` in the API.
     pub fn public_identifier(&self, brand: &Brand) -> PublicIdentifier {
-        PublicIdentifier { brand: *brand, word: self.environment.kind(), id: self.id }
+        PublicIdentifier { brand: *brand, kind: self.environment.kind(), id: self.id }
     }
 
     /// Its state at `now`.

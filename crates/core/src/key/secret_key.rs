@@ -49,7 +49,7 @@ impl SecretKey {
     /// A new key.
     pub fn mint(brand: &Brand, kind: Kind, randomness: &dyn Randomness) -> SecretKey {
         SecretKey::mint_for(
-            PublicIdentifier { brand: *brand, word: kind, id: KeyId::random(randomness) },
+            PublicIdentifier { brand: *brand, kind, id: KeyId::random(randomness) },
             randomness,
         )
     }
@@ -57,8 +57,8 @@ impl SecretKey {
     /// A new secret for a key that there is: what a rotation gives.
     pub fn mint_for(public: PublicIdentifier, randomness: &dyn Randomness) -> SecretKey {
         let mut key =
-            SecretKey { text: [0; TEXT_BYTES_MAX], length: 0, brand: public.brand, kind: public.word };
-        for part in [public.brand.as_str(), "_", public.word.as_str(), "_", public.id.as_str(), "_"] {
+            SecretKey { text: [0; TEXT_BYTES_MAX], length: 0, brand: public.brand, kind: public.kind };
+        for part in [public.brand.as_str(), "_", public.kind.as_str(), "_", public.id.as_str(), "_"] {
             key.push(part.as_bytes());
         }
         let secret = usize::from(key.length)..usize::from(key.length) + SECRET_CHARS;
@@ -107,7 +107,7 @@ impl SecretKey {
 
     /// Its name to the outside.
     pub fn public_identifier(&self) -> PublicIdentifier {
-        PublicIdentifier { brand: self.brand, word: self.kind, id: self.id() }
+        PublicIdentifier { brand: self.brand, kind: self.kind, id: self.id() }
     }
 
     /// What is remembered of it: HMAC-SHA-256 under `pepper` of the version, the ID and the secret.
