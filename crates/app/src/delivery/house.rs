@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_core::{WebhookId, WorkspaceId};
+use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 use keybell_store::StoreError;
 use keybell_store::ops::deliveries::{Sweep, SweepWebhook};
-use keybell_store::ops::retention::{DeleteExpiredAnswers, DeleteOld, WorkspacesAfter};
+use keybell_store::ops::retention::{DeleteExpiredAnswers, DeleteOld, StrayWorkspaces, WorkspacesAfter};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Shared;
@@ -66,7 +66,7 @@ pub(super) async fn retain(shared: Arc<Shared>, retention: RetentionSettings) {
     }
 }
 
-/// Deletes what is old of every workspace. Gives how many rows went.
+/// Deletes what is old of every workspace, and whatever is left of one that is gone. Gives how many rows went.
 pub(super) async fn delete_old(shared: &Shared, retention: &RetentionSettings) -> Result<u64, StoreError> {
     let now = shared.clock.now();
     let mut gone = 0;
@@ -74,25 +74,34 @@ pub(super) async fn delete_old(shared: &Shared, retention: &RetentionSettings) -
     loop {
         let workspaces = shared.store.read(WorkspacesAfter { after, rows: WORKSPACES_AT_ONCE }).await?;
         for workspace in &workspaces {
-            loop {
-                let bite = DeleteOld {
-                    workspace: *workspace,
-                    events_before: now.before(retention.events),
-                    attempts_before: now.before(retention.attempts),
-                    rows: BITE_ROWS,
-                };
-                let rows = shared.store.write(bite).await?;
-                gone += rows;
-                if rows == 0 {
-                    break;
-                }
-            }
+            let (events, attempts) = (now.before(retention.events), now.before(retention.attempts));
+            gone += delete_before(shared, *workspace, events, attempts).await?;
         }
         after = workspaces.last().copied();
         if after.is_none() {
             break;
         }
     }
+    for workspace in shared.store.read(StrayWorkspaces { rows: WORKSPACES_AT_ONCE }).await? {
+        gone += delete_before(shared, workspace, now, now).await?;
+    }
     while shared.store.write(DeleteExpiredAnswers { now, rows: BITE_ROWS }).await? > 0 {}
     Ok(gone)
+}
+
+async fn delete_before(
+    shared: &Shared,
+    workspace: WorkspaceId,
+    events_before: Timestamp,
+    attempts_before: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    loop {
+        let bite = DeleteOld { workspace, events_before, attempts_before, rows: BITE_ROWS };
+        let rows = shared.store.write(bite).await?;
+        gone += rows;
+        if rows == 0 {
+            return Ok(gone);
+        }
+    }
 }

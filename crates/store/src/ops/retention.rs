@@ -8,6 +8,11 @@ use crate::tx::{Arg, Isolation, Op, Query, Read, Tx};
 
 statements! {
     WORKSPACES = "SELECT id FROM workspaces WHERE id > $1 ORDER BY id LIMIT $2";
+    STRAYS = "WITH RECURSIVE owners (id) AS (SELECT (SELECT workspace_id FROM events ORDER BY workspace_id LIMIT 1) \
+              UNION ALL SELECT (SELECT workspace_id FROM events WHERE workspace_id > owners.id \
+              ORDER BY workspace_id LIMIT 1) FROM owners WHERE owners.id IS NOT NULL) \
+              SELECT id FROM owners WHERE id IS NOT NULL \
+              AND NOT EXISTS (SELECT 1 FROM workspaces WHERE workspaces.id = owners.id) ORDER BY id LIMIT $1";
     DELETE_ATTEMPTS = "DELETE FROM attempts WHERE workspace_id = $1 AND (delivery_id, number) IN \
                        (SELECT delivery_id, number FROM attempts WHERE workspace_id = $1 AND delivery_id < $2 \
                        ORDER BY delivery_id, number LIMIT $3)";
@@ -38,6 +43,24 @@ impl Query for WorkspacesAfter {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let after = self.after.unwrap_or(WorkspaceId::from_bytes([0; 16]));
         tx.all(&WORKSPACES, &[(&after).into(), self.rows.into()], |row| row.id(0))
+    }
+}
+
+/// Workspaces that are gone and have events all the same: those were being published while the workspace was deleted.
+///
+/// It steps from workspace to workspace along the primary key of the events, however many each has.
+#[derive(Debug)]
+pub struct StrayWorkspaces {
+    /// Most workspaces to give.
+    pub rows: i64,
+}
+
+impl Query for StrayWorkspaces {
+    const NAME: &'static str = "retention.strays";
+    type Out = Vec<WorkspaceId>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        tx.all(&STRAYS, &[self.rows.into()], |row| row.id(0))
     }
 }
 

@@ -155,3 +155,24 @@ async fn what_is_old_is_deleted_on_sqlite() {
 async fn what_is_old_is_deleted_on_postgres() {
     what_is_old_is_deleted(On::Postgres).await;
 }
+
+async fn what_came_into_a_workspace_while_it_was_deleted_goes(on: On) {
+    let desk = desk(on).await;
+    let delete = crate::workspaces::grant(&crate::workspaces::operator(), desk.workspace);
+    desk.app().delete_workspace(delete).await.expect("it is there");
+    // Its permission was checked before, as that of a request whose body is still on its way.
+    desk.publish("1").await;
+    desk.house.clock.advance(Duration::from_millis(1));
+    assert_eq!(desk.app().engine().delete_old().await.expect("it can"), 1);
+    assert_eq!(desk.app().engine().delete_old().await.expect("it can"), 0);
+}
+
+#[tokio::test]
+async fn what_came_into_a_workspace_while_it_was_deleted_goes_on_sqlite() {
+    what_came_into_a_workspace_while_it_was_deleted_goes(On::SqliteFile).await;
+}
+
+#[tokio::test]
+async fn what_came_into_a_workspace_while_it_was_deleted_goes_on_postgres() {
+    what_came_into_a_workspace_while_it_was_deleted_goes(On::Postgres).await;
+}

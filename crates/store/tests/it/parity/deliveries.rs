@@ -117,6 +117,7 @@ pub(super) const STEPS: &[Step] = &[
     ("retention.workspaces", |dice| {
         read(retention::WorkspacesAfter { after: dice.maybe(Dice::workspace), rows: 1 + dice.small(3) })
     }),
+    ("retention.strays", |dice| read(retention::StrayWorkspaces { rows: 1 + dice.small(3) })),
     ("retention.delete_old", |dice| {
         write(retention::DeleteOld {
             workspace: dice.workspace(),
