@@ -20,9 +20,9 @@ use keybell_app::idempotency::{Fingerprint, Repeatable, UnderWay};
 use keybell_core::{Code, Problem};
 
 use crate::body;
-use crate::envelope::{base_url, panicked};
+use crate::envelope::panicked;
 use crate::extract::Credential;
-use crate::problem::{self, Failed};
+use crate::problem::Failed;
 use crate::request_id::RequestId;
 
 /// Longest `Idempotency-Key`, in characters: a UUID and much beside it.
@@ -79,19 +79,22 @@ fn key_of(headers: &HeaderMap) -> Result<String, Problem> {
 }
 
 /// Keeps the answer or frees the key, and gives the answer on.
+///
+/// Only what was done is kept. A refusal changed nothing, and what it was for may be mended before the request is sent
+/// again: an event type declared, a permission given.
 async fn settled(
     app: &App,
     under_way: UnderWay,
     response: Response,
     id: &RequestId,
 ) -> Result<Response, Problem> {
-    let kept =
-        if is_final(response.status()) { kept_form(app, response, id).await? } else { Kept::Not(response) };
-    let (outcome, response) = match kept {
-        Kept::As { body, response } => {
-            (app.keep_answer(under_way, response.status().as_u16(), body).await, response)
-        }
-        Kept::Not(response) => (app.abandon_answer(under_way).await, response),
+    let (outcome, response) = if response.status().is_success() {
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
+        let outcome = app.keep_answer(under_way, parts.status.as_u16(), without_secrets::of(&bytes)).await;
+        (outcome, Response::from_parts(parts, Body::from(bytes)))
+    } else {
+        (app.abandon_answer(under_way).await, response)
     };
     // What was asked is done: that stands, and is told, though it will not be remembered as answered.
     if let Err(problem) = outcome {
@@ -101,34 +104,11 @@ async fn settled(
     Ok(response)
 }
 
-enum Kept {
-    As { body: Vec<u8>, response: Response },
-    Not(Response),
-}
-
-/// Whether the same request would be answered alike tomorrow. Permission, time-outs, limits and faults pass.
-fn is_final(status: StatusCode) -> bool {
-    status.is_success() || (status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 429))
-}
-
-/// The body as it is kept: a problem as its document, anything else without its secrets.
-async fn kept_form(app: &App, response: Response, id: &RequestId) -> Result<Kept, Problem> {
-    if let Some(problem) = response.extensions().get::<std::sync::Arc<Problem>>() {
-        let body = problem::document(problem, base_url(app), id);
-        return Ok(Kept::As { body, response });
-    }
-    let (parts, body) = response.into_parts();
-    let bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
-    let body = without_secrets::of(&bytes);
-    Ok(Kept::As { body, response: Response::from_parts(parts, Body::from(bytes)) })
-}
-
 fn replayed(status: u16, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let content_type = if status >= 400 { "application/problem+json" } else { "application/json" };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     response
 }
@@ -154,12 +134,5 @@ mod tests {
         assert_eq!(read(&[""]), Err(Code::Malformed));
         assert_eq!(read(&["a b"]), Err(Code::Malformed));
         assert_eq!(read(&["a", "b"]), Err(Code::Malformed));
-    }
-
-    #[test]
-    fn only_what_stays_so_is_kept() {
-        let kept = |status| is_final(StatusCode::from_u16(status).expect("a status"));
-        assert!([200, 201, 202, 204, 400, 404, 409, 413, 415, 422].into_iter().all(kept));
-        assert!(![401, 403, 408, 429, 500, 503].into_iter().any(kept));
     }
 }

@@ -75,19 +75,17 @@ async fn a_replay_of_a_create_never_shows_the_secret_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_stays_is_replayed_and_one_that_passes_is_not() {
+async fn a_refusal_is_not_kept_so_that_its_reason_can_be_mended() {
     let app = TestApp::start().await;
-    let invalid =
-        keyed(&app, "k1").post(WORKSPACES, json!({"name": ""})).await.refused(422, "validation_failed");
-    let again = keyed(&app, "k1").post(WORKSPACES, json!({"name": ""})).await;
-    assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!(again.refused(422, "validation_failed"), invalid);
     let workspace = app.workspace("Northwind").await;
-    let key = app.api_key(&workspace, &["keybell:keys.read"]).await;
-    let forbidden = app.bearer(&key).with("idempotency-key", "k2");
-    let path = format!("/v1/workspaces/{workspace}/api-keys");
-    forbidden.post(&path, json!({"name": "a"})).await.refused(403, "insufficient_scope");
-    assert_eq!(forbidden.post(&path, json!({"name": "a"})).await.header("idempotency-replayed"), "");
+    let path = format!("/v1/workspaces/{workspace}/events");
+    let event = json!({"type": "order.placed", "data": {}});
+    keyed(&app, "k1").post(&path, event.clone()).await.refused(422, "unknown_event_type");
+    app.operator().post("/v1/event-types", json!({"name": "order.placed"})).await.done(201);
+    let accepted = keyed(&app, "k1").post(&path, event.clone()).await;
+    assert_eq!(accepted.header("idempotency-replayed"), "");
+    accepted.done(202);
+    assert_eq!(keyed(&app, "k1").post(&path, event).await.header("idempotency-replayed"), "true");
 }
 
 #[tokio::test]
