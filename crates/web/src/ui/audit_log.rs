@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(spoken("api_key created"), "API key created");
         assert_eq!(spoken("webhook signing_secret_shown"), "Webhook signing secret shown");
         let changed = changes(r#"{"name":{"from":"a","to":"b"},"expires_at":{"from":null,"to":1}}"#);
-        assert_eq!(changed[0], ("expires at".to_owned(), "none".to_owned(), "1".to_owned()));
+        assert_eq!(changed[1], ("expires at".to_owned(), "none".to_owned(), "1".to_owned()));
         assert_eq!(changes("not JSON"), []);
     }
 }

@@ -53,43 +53,43 @@ async fn a_new_key_is_shown_with_its_secret_once() {
     key["created_by"]["id"].take();
     insta::assert_json_snapshot!(key, @r#"
     {
-      "allowed_networks": [
-        "203.0.113.0/24",
-        "2001:db8::1/128"
-      ],
-      "created_at": "2026-11-23T12:00:00.000Z",
-      "created_by": {
-        "id": null,
-        "kind": "operator",
-        "name": "tests"
-      },
-      "description": "Reads the reports",
-      "enabled": true,
-      "environment": "test",
-      "expires_at": "2026-12-31T23:00:00.000Z",
       "id": null,
-      "last_used_at": null,
-      "last_used_from": null,
-      "metadata": {
-        "plan": "pro"
-      },
       "name": "Nightly import",
-      "previous_secret": null,
-      "rate_limits": [
-        {
-          "limit": 600,
-          "name": "per_minute",
-          "window_seconds": 60
-        }
-      ],
-      "revoked_at": null,
-      "revoked_by": null,
+      "description": "Reads the reports",
+      "environment": "test",
+      "status": "active",
+      "enabled": true,
       "scopes": [
         "reports:read",
         "keybell:events.publish"
       ],
-      "status": "active",
-      "updated_at": "2026-11-23T12:00:00.000Z"
+      "expires_at": "2026-12-31T23:00:00.000Z",
+      "allowed_networks": [
+        "203.0.113.0/24",
+        "2001:db8::1/128"
+      ],
+      "rate_limits": [
+        {
+          "name": "per_minute",
+          "limit": 600,
+          "window_seconds": 60
+        }
+      ],
+      "metadata": {
+        "plan": "pro"
+      },
+      "created_at": "2026-11-23T12:00:00.000Z",
+      "created_by": {
+        "kind": "operator",
+        "id": null,
+        "name": "tests"
+      },
+      "updated_at": "2026-11-23T12:00:00.000Z",
+      "last_used_at": null,
+      "last_used_from": null,
+      "revoked_at": null,
+      "revoked_by": null,
+      "previous_secret": null
     }
     "#);
 

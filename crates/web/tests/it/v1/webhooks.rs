@@ -53,31 +53,31 @@ async fn a_new_webhook_has_exactly_the_documented_fields() {
     }
     made["created_by"]["id"] = "[id]".into();
     insta::assert_json_snapshot!(made, @r#"{
-  "content_type": "application/json",
-  "created_at": "2026-11-23T12:00:00.000Z",
-  "created_by": {
-    "id": "[id]",
-    "kind": "operator",
-    "name": "tests"
-  },
+  "id": "[id]",
+  "name": "Reports",
   "description": "",
-  "disabled_reason": null,
-  "enabled": true,
+  "url": "http://127.0.0.1:9/hooks",
   "events": [
     "research_report.published",
     "portfolio.*"
   ],
+  "content_type": "application/json",
   "headers": [],
-  "id": "[id]",
-  "last_delivery_at": null,
+  "enabled": true,
+  "status": "active",
+  "disabled_reason": null,
+  "rate_limit": null,
   "max_in_flight": null,
   "metadata": {},
-  "name": "Reports",
-  "rate_limit": null,
-  "signing_secret": "[secret]",
-  "status": "active",
+  "created_at": "2026-11-23T12:00:00.000Z",
+  "created_by": {
+    "kind": "operator",
+    "id": "[id]",
+    "name": "tests"
+  },
   "updated_at": "2026-11-23T12:00:00.000Z",
-  "url": "http://127.0.0.1:9/hooks"
+  "last_delivery_at": null,
+  "signing_secret": "[secret]"
 }"#);
 }
 
