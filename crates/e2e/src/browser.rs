@@ -112,6 +112,14 @@ impl Browser {
         url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()))
     }
 
+    /// Waits until the browser is at a path, with its query, that ends with `end`.
+    pub async fn arrives(&self, end: &str) {
+        self.until(&format!("a path ending with {end}"), async || {
+            self.path().await.ends_with(end).then_some(())
+        })
+        .await;
+    }
+
     /// Loads the present page again.
     pub async fn reload(&self) {
         self.driver.refresh().await.expect("a page can be loaded again");

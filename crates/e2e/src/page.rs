@@ -1,9 +1,9 @@
 //! What a person does on a page and reads off it.
 
-use thirtyfour::{By, WebElement};
+use thirtyfour::{By, WebDriver, WebElement};
 
 use crate::browser::Browser;
-use crate::role::{self, Role, Scope};
+use crate::role::{self, Role};
 
 /// axe-core, fetched by `npm ci`.
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/axe.min.js");
@@ -11,55 +11,45 @@ const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/ax
 impl Browser {
     /// What is called `name` and has `role`, once it is there.
     pub async fn find(&self, role: Role, name: &str) -> WebElement {
-        let scope = Scope::Page(&self.driver);
-        self.until(&format!("the {role} “{name}”"), || named(&scope, role, name)).await
+        self.until(&format!("the {role} “{name}”"), || named(&self.driver, role, name)).await
     }
 
-    /// The same within `element`, such as a row of a table.
-    pub async fn find_in(&self, element: &WebElement, role: Role, name: &str) -> WebElement {
-        let scope = Scope::Within(element);
-        self.until(&format!("the {role} “{name}” in it"), || named(&scope, role, name)).await
-    }
-
-    /// The row of a table that holds `text`.
-    pub async fn row(&self, text: &str) -> WebElement {
+    /// Waits until a row of a table holds `text`.
+    pub async fn row(&self, text: &str) {
         let look = async || {
-            for (_, row) in role::seen(&Scope::Page(&self.driver), Role::Row).await {
+            for (_, row) in role::seen(&self.driver, Role::Row).await {
                 if row.text().await.is_ok_and(|said| said.contains(text)) {
-                    return Some(row);
+                    return Some(());
                 }
             }
             None
         };
-        self.until(&format!("a row with “{text}”"), look).await
+        self.until(&format!("a row with “{text}”"), look).await;
+    }
+
+    /// The attribute of what is called `name` and has `role`; `None` where it is not there, or has none.
+    pub async fn attribute(&self, role: Role, name: &str, attribute: &str) -> Option<String> {
+        named(&self.driver, role, name).await?.attr(attribute).await.ok().flatten()
     }
 
     /// Whether something of that role and name can be seen now.
     pub async fn has(&self, role: Role, name: &str) -> bool {
-        named(&Scope::Page(&self.driver), role, name).await.is_some()
+        named(&self.driver, role, name).await.is_some()
     }
 
     /// The names of everything of `role` that can be seen now.
     pub async fn names(&self, role: Role) -> Vec<String> {
-        role::seen(&Scope::Page(&self.driver), role).await.into_iter().map(|(name, _)| name).collect()
+        role::seen(&self.driver, role).await.into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Presses, follows or ticks it.
+    /// Presses, follows or ticks it. Looked for again where a page that was being left had it as well.
     pub async fn click(&self, role: Role, name: &str) {
-        self.press(&self.find(role, name).await, name).await;
-    }
-
-    /// Presses, follows or ticks it within `element`.
-    pub async fn click_in(&self, element: &WebElement, role: Role, name: &str) {
-        self.press(&self.find_in(element, role, name).await, name).await;
-    }
-
-    async fn press(&self, element: &WebElement, name: &str) {
-        element
-            .scroll_into_view()
-            .await
-            .unwrap_or_else(|error| panic!("“{name}” cannot be scrolled to: {error}"));
-        element.click().await.unwrap_or_else(|error| panic!("“{name}” cannot be pressed: {error}"));
+        let press = async || {
+            let element = named(&self.driver, role, name).await?;
+            element.scroll_into_view().await.ok()?;
+            element.click().await.ok()
+        };
+        self.until(&format!("the {role} “{name}”, to be pressed,"), press).await;
     }
 
     /// Types `text` into the field called `name`, in place of what was there.
@@ -133,8 +123,8 @@ impl Browser {
 }
 
 /// Exactly `name`, or else the first that begins with it as whole words: a label may go on, as in “Name (optional)”.
-async fn named(scope: &Scope<'_>, role: Role, name: &str) -> Option<WebElement> {
-    let mut seen = role::seen(scope, role).await;
+async fn named(page: &WebDriver, role: Role, name: &str) -> Option<WebElement> {
+    let mut seen = role::seen(page, role).await;
     let begins =
         |each: &str| each.strip_prefix(name).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
     let found = seen.iter().position(|(each, _)| each == name);

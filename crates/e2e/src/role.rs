@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 use thirtyfour::common::command::FormatRequestData;
-use thirtyfour::{By, ElementId, RequestData, SessionId, WebElement};
+use thirtyfour::{By, ElementId, RequestData, SessionId, WebDriver, WebElement};
 
 /// What a thing is, in the words of ARIA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,26 +86,13 @@ pub async fn name_of(element: &WebElement) -> String {
     asked.and_then(thirtyfour::session::http::CmdResponse::value).unwrap_or_default()
 }
 
-/// Everything of `role` within `scope` that can be seen, with its name.
-pub async fn seen(scope: &Scope<'_>, role: Role) -> Vec<(String, WebElement)> {
-    let by = By::Css(role.candidates());
-    let found = match scope {
-        Scope::Page(driver) => driver.find_all(by).await,
-        Scope::Within(element) => element.find_all(by).await,
-    };
+/// Everything of `role` on the page that can be seen, with its name.
+pub async fn seen(page: &WebDriver, role: Role) -> Vec<(String, WebElement)> {
     let mut seen = Vec::new();
-    for element in found.unwrap_or_default() {
+    for element in page.find_all(By::Css(role.candidates())).await.unwrap_or_default() {
         if element.is_displayed().await.unwrap_or(false) {
             seen.push((name_of(&element).await, element));
         }
     }
     seen
-}
-
-/// Where to look.
-pub enum Scope<'a> {
-    /// The whole page.
-    Page(&'a thirtyfour::WebDriver),
-    /// Within one element, such as a row.
-    Within(&'a WebElement),
 }

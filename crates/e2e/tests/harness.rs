@@ -35,8 +35,9 @@ async fn things_are_found_by_role_and_name() {
     browser.sees("Scripts are on").await;
     browser.fill("Name", "A key").await;
     assert_eq!(browser.value("Name").await, "A key");
-    browser.click_in(&browser.row("One").await, Role::Link, "Edit One").await;
-    assert_eq!(browser.path().await, "/other");
+    browser.row("One").await;
+    browser.click(Role::Link, "Edit One").await;
+    browser.arrives("/other").await;
     assert!(!browser.has(Role::Button, "Delete").await);
     browser.check().await;
     browser.close().await;
@@ -50,7 +51,7 @@ async fn scripts_can_be_off_and_windows_narrow() {
     browser.sees("Scripts are off").await;
     browser.fill("Name", "A key").await;
     browser.click(Role::Button, "Save").await;
-    assert_eq!(browser.path().await, "/?name=A+key");
+    browser.arrives("/?name=A+key").await;
     browser.check().await;
     browser.close().await;
 }

@@ -68,7 +68,7 @@ impl Story {
         self.browser.click(Button, "Advanced Settings").await;
         self.browser.click(Link, "Developer").await;
         self.browser.find(Heading, "Overview").await;
-        assert!(self.browser.path().await.ends_with("/settings/advanced/developer"));
+        self.browser.arrives("/settings/advanced/developer").await;
         self.look("overview").await;
     }
 
@@ -112,7 +112,7 @@ impl Story {
     async fn edit_key(&self) {
         let browser = &self.browser;
         self.open_section("API keys").await;
-        browser.click_in(&browser.row("Nightly import").await, Link, "Edit Nightly import").await;
+        browser.click(Link, "Edit Nightly import").await;
         browser.find(Heading, "Edit Nightly import").await;
         self.look("key-edit").await;
         browser.fill("Name", "Nightly import of reports").await;
@@ -122,8 +122,7 @@ impl Story {
 
     async fn revoke_key(&self, secret_key: &str) {
         let browser = &self.browser;
-        let row = browser.row("Nightly import of reports").await;
-        browser.click_in(&row, Link, "Revoke Nightly import of reports").await;
+        browser.click(Link, "Revoke Nightly import of reports").await;
         browser.find(Heading, "Revoke Nightly import of reports?").await;
         self.look("key-revoke").await;
         let name = "It was used in the last 24 hours";
@@ -176,9 +175,7 @@ impl Story {
         };
         browser.until("a delivery that succeeded", recorded).await;
         self.look("deliveries").await;
-        let row = browser.row("research_report.published").await;
-        let links = keybell_e2e::role::seen(&keybell_e2e::role::Scope::Within(&row), Link).await;
-        links[0].1.click().await.expect("a delivery can be opened");
+        browser.click(Link, "research_report.published").await;
         browser.find(Heading, "research_report.published").await;
         let page = browser.text().await;
         for told in ["webhook-signature", "Copper in 2027", "Thank you.", "200"] {
@@ -192,22 +189,21 @@ impl Story {
         self.open_section("Webhooks").await;
         self.look("webhooks").await;
         for state in ["false", "true"] {
-            browser.click_in(&browser.row("CRM").await, Switch, "CRM is on").await;
+            browser.click(Switch, "CRM is on").await;
             let switched = async || {
-                let switch = browser.find_in(&browser.row("CRM").await, Switch, "CRM is on").await;
-                switch.attr("aria-checked").await.is_ok_and(|now| now.as_deref() == Some(state)).then_some(())
+                let now = browser.attribute(Switch, "CRM is on", "aria-checked").await?;
+                (now == state).then_some(())
             };
             browser.until(&format!("the switch at {state}"), switched).await;
         }
-        browser.click_in(&browser.row("CRM").await, Link, "Edit CRM").await;
+        browser.click(Link, "Edit CRM").await;
         browser.find(Heading, "Edit CRM").await;
         self.look("webhook-edit").await;
         browser.fill("Name", "CRM of the sales team").await;
         browser.click(Button, "Save").await;
         browser.sees("CRM of the sales team").await;
         self.open_section("Webhooks").await;
-        let row = browser.row("CRM of the sales team").await;
-        browser.click_in(&row, Link, "Delete CRM of the sales team").await;
+        browser.click(Link, "Delete CRM of the sales team").await;
         browser.find(Heading, "Delete CRM of the sales team?").await;
         self.look("webhook-delete").await;
         browser.click(CheckBox, "Delete this webhook").await;
@@ -217,6 +213,7 @@ impl Story {
 
     async fn open_section(&self, name: &str) {
         self.browser.click(Link, name).await;
+        self.browser.find(Heading, name).await;
     }
 
     async fn end(self) {
