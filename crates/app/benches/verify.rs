@@ -109,7 +109,15 @@ fn settings() -> Settings {
             max_in_flight_per_webhook: 1,
         },
         limits: LimitSettings { api_keys_per_workspace: 100, webhooks_per_workspace: 1 },
-        retention: RetentionSettings { events: day, attempts: day },
+        retention: RetentionSettings {
+            events: day,
+            attempts: day,
+            usage_minutes: day,
+            usage_hours: day,
+            usage_days: day,
+        },
+        rate_limits: Vec::new(),
+        refuse_browsers: false,
         event_types_on_the_fly: false,
         listen: "127.0.0.1:0".parse().expect("it is an address"),
     }

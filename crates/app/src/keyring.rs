@@ -5,79 +5,51 @@
 //! changes arrive: a key that was once seen revoked stays revoked. Nothing here waits for the database, and a look-up
 //! takes no lock.
 
-use std::sync::Arc;
+mod live_key;
+mod peppers;
+mod shared_scopes;
 
-use keybell_core::key::{Digest, KeyId, Proof, SecretKey, Standing};
-use keybell_core::seal::{MasterKey, Pepper};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keybell_core::key::{BadKey, Brand, Digest, ImportedKey, KeyId, Proof, SecretKey};
 use keybell_core::{Timestamp, WorkspaceId};
-use keybell_store::ops::api_keys::{LoadKeys, StoredDigest, StoredKey};
+use keybell_store::ops::api_keys::{DigestOf, LoadKeys, LoadedKey, StoredDigest, StoredKey};
 use keybell_store::{Store, StoreError};
 use papaya::Operation;
-use serde_json::value::RawValue;
 
-/// The pepper that new secrets are digested under. Digests under the ones before it stay readable.
-pub(crate) const PEPPER: u32 = 1;
+pub(crate) use live_key::{LastUse, LiveKey};
+pub(crate) use peppers::{PEPPER, Peppers};
+use shared_scopes::SharedScopes;
 
 /// Keys read at once when the ring is filled: some megabytes, and a read that holds up no other for long.
 const LOADED_AT_ONCE: i64 = 5_000;
 
-/// A key as a check needs it.
-pub(crate) struct LiveKey {
-    /// Its ID.
-    pub(crate) id: KeyId,
-    /// The workspace it belongs to.
-    pub(crate) workspace: WorkspaceId,
-    /// What people call it.
-    pub(crate) name: Box<str>,
-    /// What decides whether it may do something.
-    pub(crate) standing: Standing,
-    /// What the platform wants to know of it, as it is stored: a JSON object.
-    pub(crate) metadata: Box<RawValue>,
-    current: StoredDigest,
-    previous: Option<(StoredDigest, Timestamp)>,
-    version: Timestamp,
-}
-
-/// The peppers that digests may have been made under.
-pub(crate) struct Peppers([Pepper; PEPPER as usize]);
-
-impl Peppers {
-    pub(crate) fn of(master_key: &MasterKey) -> Peppers {
-        Peppers([master_key.pepper(PEPPER)])
-    }
-
-    /// The pepper of new secrets, and its number.
-    pub(crate) fn newest(&self) -> (&Pepper, u32) {
-        (&self.0[PEPPER as usize - 1], PEPPER)
-    }
-
-    fn get(&self, number: u32) -> Option<&Pepper> {
-        self.0.get((number as usize).checked_sub(1)?)
-    }
-
-    /// What is to be stored of a new secret.
-    pub(crate) fn digest(&self, secret_key: &SecretKey) -> StoredDigest {
-        let (pepper, number) = self.newest();
-        StoredDigest { digest: secret_key.digest(pepper), pepper: number }
-    }
-
-    /// Whether `secret_key` is what `stored` was made of. A digest under a pepper that nobody knows matches nothing.
-    pub(crate) fn proves(&self, secret_key: &SecretKey, stored: &StoredDigest) -> bool {
-        self.get(stored.pepper).is_some_and(|pepper| secret_key.digest(pepper).matches(&stored.digest))
-    }
-}
+/// Locks for the addresses of last uses, which are too long to be written in one go.
+const SOURCE_LOCKS: usize = 64;
 
 /// The keys in memory.
 pub(crate) struct Keyring {
     keys: papaya::HashMap<KeyId, Arc<LiveKey>>,
+    /// Keys that another system gave out, by their digest under the newest pepper.
+    imported: papaya::HashMap<[u8; 32], KeyId>,
     /// Workspaces that were deleted: a change of one of their keys may still be on its way.
     gone: papaya::HashSet<WorkspaceId>,
     peppers: Peppers,
+    scopes: SharedScopes,
+    source_locks: [Mutex<()>; SOURCE_LOCKS],
 }
 
 impl Keyring {
     pub(crate) fn new(peppers: Peppers) -> Keyring {
-        Keyring { keys: papaya::HashMap::new(), gone: papaya::HashSet::new(), peppers }
+        Keyring {
+            keys: papaya::HashMap::new(),
+            imported: papaya::HashMap::new(),
+            gone: papaya::HashSet::new(),
+            peppers,
+            scopes: SharedScopes::default(),
+            source_locks: std::array::from_fn(|_| Mutex::default()),
+        }
     }
 
     pub(crate) fn peppers(&self) -> &Peppers {
@@ -90,21 +62,34 @@ impl Keyring {
         loop {
             let page = store.read(LoadKeys { after, rows: LOADED_AT_ONCE }).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = Some((last.key.workspace, last.key.id));
-            for stored in &page {
-                self.put(LiveKey::of(stored));
+            after = Some((last.workspace, last.id));
+            for loaded in page {
+                self.put_loaded(loaded);
             }
         }
     }
 
     /// Takes in a key as it is after a change, unless a newer version of it is there.
-    pub(crate) fn put(&self, key: LiveKey) {
-        let (id, workspace) = (key.id, key.workspace);
-        let key = Arc::new(key);
+    pub(crate) fn put(&self, stored: &StoredKey) {
+        self.put_loaded(LoadedKey::from(stored));
+    }
+
+    fn put_loaded(&self, loaded: LoadedKey) {
+        let (id, workspace) = (loaded.id, loaded.workspace);
+        let digests = [Some(loaded.current), loaded.previous.map(|previous| previous.digest)];
+        let key = Arc::new(LiveKey::of(loaded, &self.scopes));
         self.keys.pin().compute(id, |known| match known {
             Some((_, known)) if known.version >= key.version => Operation::Abort(()),
-            _ => Operation::Insert(Arc::clone(&key)),
+            Some((_, known)) => {
+                let _reading = self.source_lock(id);
+                key.inherit(known);
+                Operation::Insert(Arc::clone(&key))
+            }
+            None => Operation::Insert(Arc::clone(&key)),
         });
+        for digest in digests.into_iter().flatten().filter(|digest| digest.of == DigestOf::ImportedText) {
+            self.imported.pin().insert(*digest.digest.as_bytes(), id);
+        }
         // After the insertion, so that either this or `forget_workspace` sees what the other did.
         if self.gone.pin().contains(&workspace) {
             self.keys.pin().remove(&id);
@@ -116,6 +101,7 @@ impl Keyring {
         self.gone.pin().insert(workspace);
         let keys = self.keys.pin();
         keys.retain(|_, key| key.workspace != workspace);
+        self.imported.pin().retain(|_, id| keys.contains_key(id));
     }
 
     /// The key of that ID.
@@ -123,23 +109,62 @@ impl Keyring {
         self.keys.pin().get(&id).map(Arc::clone)
     }
 
-    /// The key that `secret_key` belongs to, and which of its secrets it is; `None` where it is nobody's. An unknown ID
-    /// costs as much as a wrong secret.
-    pub(crate) fn prove(&self, secret_key: &SecretKey) -> Option<(Arc<LiveKey>, Proof)> {
+    /// The key that `text` is a secret of, and which; `None` where it is nobody's. Length, shape and checksum of a key of
+    /// our own come first, so that what was mistyped costs next to nothing.
+    pub(crate) fn prove(&self, text: &str, brand: &Brand) -> Option<(Arc<LiveKey>, Proof)> {
+        match SecretKey::parse(text, brand) {
+            Ok(secret_key) => self.prove_own(&secret_key).or_else(|| self.prove_imported(text)),
+            Err(BadKey::Shape) => self.prove_imported(text),
+            Err(BadKey::TooLong | BadKey::Checksum) => None,
+        }
+    }
+
+    /// The same of a text that has our shape. An unknown ID costs as much as a wrong secret.
+    pub(crate) fn prove_own(&self, secret_key: &SecretKey) -> Option<(Arc<LiveKey>, Proof)> {
         let keys = self.keys.pin();
         let Some(key) = keys.get(&secret_key.id()) else {
-            let nobodys = StoredDigest { digest: Digest::DUMMY, pepper: PEPPER };
+            let nobodys = StoredDigest { digest: Digest::DUMMY, pepper: PEPPER, of: DigestOf::Secret };
             let _never = self.peppers.proves(secret_key, &nobodys);
             return None;
         };
-        let proof = if self.peppers.proves(secret_key, &key.current) {
-            Proof::Current
-        } else {
-            let (digest, expires_at) = key.previous.as_ref()?;
-            self.peppers.proves(secret_key, digest).then_some(Proof::Previous { expires_at: *expires_at })?
-        };
         // A text with another environment's word and a checksum to fit is not the key that was given out.
-        (secret_key.kind() == key.standing.environment.kind()).then(|| (Arc::clone(key), proof))
+        let is_its_kind = secret_key.kind() == key.environment.kind();
+        let proof = which(key, |digest| self.peppers.proves(secret_key, digest)).filter(|_| is_its_kind)?;
+        Some((Arc::clone(key), proof))
+    }
+
+    /// The same of a text that another system may have given out. It is looked up by a digest under the pepper, which
+    /// nobody outside can aim at, and compared in constant time all the same.
+    fn prove_imported(&self, text: &str) -> Option<(Arc<LiveKey>, Proof)> {
+        let imported = self.imported.pin();
+        if imported.is_empty() {
+            return None;
+        }
+        let presented = self.peppers.digest_imported(&ImportedKey::of_text(text));
+        let keys = self.keys.pin();
+        let key = keys.get(imported.get(presented.digest.as_bytes())?)?;
+        let same =
+            |digest: &StoredDigest| digest.of == presented.of && digest.digest.matches(&presented.digest);
+        which(key, same).map(|proof| (Arc::clone(key), proof))
+    }
+
+    /// Notes that a key was let through at `now` from `source`.
+    pub(crate) fn used(&self, key: &LiveKey, proof: Proof, now: Timestamp, source: Option<IpAddr>) {
+        if key.used(proof, now) {
+            let _writing = self.source_lock(key.id);
+            key.set_source(source);
+        }
+    }
+
+    /// When and from where a key was last used.
+    pub(crate) fn last_use(&self, key: &LiveKey) -> LastUse {
+        let _reading = self.source_lock(key.id);
+        key.last_use()
+    }
+
+    fn source_lock(&self, id: KeyId) -> MutexGuard<'_, ()> {
+        let place = id.as_str().bytes().fold(0, |sum, byte| sum + usize::from(byte)) % SOURCE_LOCKS;
+        self.source_locks[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many keys there are.
@@ -148,26 +173,19 @@ impl Keyring {
     }
 }
 
-impl LiveKey {
-    pub(crate) fn of(stored: &StoredKey) -> LiveKey {
-        let StoredKey { key, current, previous } = stored;
-        let overlap_until = key.previous_secret.map(|previous| previous.expires_at);
-        LiveKey {
-            id: key.id,
-            workspace: key.workspace,
-            name: key.name.as_str().into(),
-            standing: key.standing(),
-            metadata: serde_json::value::to_raw_value(&key.metadata).expect("a JSON object can be written"),
-            current: *current,
-            previous: previous.zip(overlap_until),
-            version: key.updated_at,
-        }
+/// Which of a key's secrets it is that `matches`.
+fn which(key: &LiveKey, matches: impl Fn(&StoredDigest) -> bool) -> Option<Proof> {
+    if matches(&key.current.stored()) {
+        return Some(Proof::Current);
     }
+    let previous = key.previous()?;
+    matches(&previous.digest.stored()).then_some(Proof::Previous { expires_at: previous.expires_at })
 }
 
 #[cfg(test)]
 mod tests {
-    use keybell_core::key::{ApiKey, Brand, Environment, Kind};
+    use keybell_core::key::{ApiKey, Environment, Kind, Switch};
+    use keybell_core::seal::MasterKey;
     use keybell_core::{ActorRef, Randomness};
 
     use super::*;
@@ -180,7 +198,7 @@ mod tests {
     }
 
     /// A key of one workspace, its version, and whether it is revoked in it.
-    fn version(number: i64, revoked: bool) -> (SecretKey, LiveKey) {
+    fn version(number: i64, revoked: bool) -> (SecretKey, StoredKey) {
         let secret_key = SecretKey::mint(&Brand::parse("kb").expect("a brand"), Kind::Live, &Fixed);
         let at = Timestamp::from_seconds(number);
         let key = ApiKey {
@@ -205,8 +223,7 @@ mod tests {
             previous_secret: None,
         };
         let current = peppers().digest(&secret_key);
-        let live = LiveKey::of(&StoredKey { key, current, previous: None });
-        (secret_key, live)
+        (secret_key, StoredKey { key, current, previous: None })
     }
 
     fn peppers() -> Peppers {
@@ -217,11 +234,11 @@ mod tests {
     fn an_older_version_that_comes_late_does_not_bring_a_key_back() {
         let ring = Keyring::new(peppers());
         let (secret_key, first) = version(1, false);
-        ring.put(first);
-        ring.put(version(3, true).1);
-        ring.put(version(2, false).1);
-        let (key, _) = ring.prove(&secret_key).expect("its secret is known");
-        assert!(key.standing.revoked_at.is_some());
+        ring.put(&first);
+        ring.put(&version(3, true).1);
+        ring.put(&version(2, false).1);
+        let (key, _) = ring.prove_own(&secret_key).expect("its secret is known");
+        assert_eq!(key.standing().switch, Switch::Revoked);
         assert_eq!((&*key.name, ring.len()), ("version 3", 1));
     }
 
@@ -229,17 +246,17 @@ mod tests {
     fn a_change_that_comes_after_its_workspace_was_deleted_is_dropped() {
         let ring = Keyring::new(peppers());
         let (secret_key, first) = version(1, false);
-        ring.put(first);
+        ring.put(&first);
         ring.forget_workspace(WorkspaceId::from_bytes([1; 16]));
-        ring.put(version(2, false).1);
-        assert!(ring.prove(&secret_key).is_none() && ring.len() == 0);
+        ring.put(&version(2, false).1);
+        assert!(ring.prove_own(&secret_key).is_none() && ring.len() == 0);
     }
 
     #[test]
     fn a_digest_under_another_master_key_proves_nothing() {
         let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])));
         let (secret_key, planted) = version(1, false);
-        ring.put(planted);
-        assert!(ring.prove(&secret_key).is_none());
+        ring.put(&planted);
+        assert!(ring.prove_own(&secret_key).is_none());
     }
 }

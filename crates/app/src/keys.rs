@@ -5,7 +5,9 @@
 
 mod create;
 mod edit;
+mod import;
 mod revoke;
+mod revoke_many;
 mod rotate;
 
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use crate::{App, Listing, Page};
 
 pub use create::NewKey;
 pub use edit::KeyPatch;
+pub use import::{IMPORTED_AT_ONCE_MAX, ImportKey};
+pub use revoke_many::RevokeFilter;
 pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX};
 
 /// Most characters of a search.
@@ -80,13 +84,28 @@ impl App {
             rows: page.rows(),
         };
         let found = self.store().read(query).await.map_err(of_store)?;
-        let keys = found.into_iter().map(|stored| stored.key).collect();
+        let keys = found.into_iter().map(|stored| self.with_last_use(stored.key)).collect();
         Ok(page.listing(keys, |key: &ApiKey| cursor(key.created_at, key.id.as_str())))
     }
 
     /// One key of a workspace.
     pub async fn key(&self, grant: Grant<ReadKeys>, id: KeyId) -> Result<ApiKey, Problem> {
-        Ok(self.stored_key(grant.workspace(), id).await?.key)
+        Ok(self.with_last_use(self.stored_key(grant.workspace(), id).await?.key))
+    }
+
+    /// The record with the last uses that memory knows and the database may not know yet.
+    fn with_last_use(&self, key: ApiKey) -> ApiKey {
+        let Some(live) = self.keyring().get(key.id) else { return key };
+        let known = self.keyring().last_use(&live);
+        let mut key = key;
+        if known.at > key.last_used_at {
+            key.last_used_at = known.at;
+            key.last_used_from = known.from.map(|address| address.to_string());
+        }
+        if let Some(previous) = &mut key.previous_secret {
+            previous.last_used_at = previous.last_used_at.max(known.previous_at);
+        }
+        key
     }
 
     async fn stored_key(&self, workspace: WorkspaceId, id: KeyId) -> Result<StoredKey, Problem> {
@@ -99,12 +118,12 @@ impl App {
     pub fn key_id(&self, public_identifier: &str) -> Option<KeyId> {
         let public = PublicIdentifier::parse(public_identifier, self.brand())?;
         let key = self.keyring().get(public.id)?;
-        (key.standing.environment.kind() == public.kind).then_some(public.id)
+        (key.environment.kind() == public.kind).then_some(public.id)
     }
 
     /// How a key in memory is named to the outside.
-    fn public_identifier_of(&self, key: &LiveKey) -> PublicIdentifier {
-        PublicIdentifier { brand: *self.brand(), kind: key.standing.environment.kind(), id: key.id }
+    pub(crate) fn public_identifier_of(&self, key: &LiveKey) -> PublicIdentifier {
+        PublicIdentifier { brand: *self.brand(), kind: key.environment.kind(), id: key.id }
     }
 
     /// How many API keys there are in memory, those that are no longer good included.
@@ -122,7 +141,7 @@ impl App {
         let keyring = Arc::clone(self.keyring());
         self.commit(op, move |changed| {
             if let Changed::Done(stored) | Changed::Revoked(stored) = changed {
-                keyring.put(LiveKey::of(stored));
+                keyring.put(stored);
             }
         })
         .await
@@ -132,9 +151,9 @@ impl App {
 /// The record after a change of a key that must not be revoked; `None` where somebody else changed the key first.
 fn changed_record(changed: Changed) -> Result<Option<ApiKey>, Problem> {
     match changed {
-        Changed::Done(stored) => Ok(Some(stored.key)),
+        Changed::Done(stored) | Changed::Already(stored) => Ok(Some(stored.key)),
         Changed::Revoked(_) => Err(revoked()),
-        Changed::Stale => Ok(None),
+        Changed::Stale(_) => Ok(None),
         Changed::NotTheirs => Err(not_theirs()),
         Changed::Missing => Err(Code::NotFound.into()),
     }

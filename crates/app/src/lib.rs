@@ -21,12 +21,14 @@ pub mod operator_keys;
 pub mod page;
 pub mod passwords;
 mod problems;
+mod rate_limits;
 pub mod registry;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
 mod throttle;
+pub mod usage;
 pub mod verify;
 pub mod webhooks;
 pub mod workspaces;
@@ -43,8 +45,10 @@ use delivery::Engine;
 use keyring::{Keyring, Peppers};
 use operator_keys::OperatorKeys;
 use passwords::Passwords;
+use rate_limits::RateLimiter;
 use registry::Registry;
 use throttle::Throttle;
+use usage::Usage;
 use workspaces::Directory;
 
 pub use page::{Listing, Page};
@@ -64,6 +68,8 @@ struct Inner {
     brand: Brand,
     sealer: Sealer,
     keyring: Arc<Keyring>,
+    rate_limiter: RateLimiter,
+    usage: Usage,
     operator_keys: OperatorKeys,
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
@@ -111,6 +117,7 @@ impl App {
             Arc::clone(&randomness),
             Arc::clone(&registry),
         );
+        let rate_limiter = RateLimiter::new(&settings.rate_limits);
         let inner = Arc::new(Inner {
             settings,
             clock,
@@ -119,6 +126,8 @@ impl App {
             brand,
             sealer,
             keyring,
+            rate_limiter,
+            usage: Usage::new(),
             operator_keys,
             directory,
             catalogue,
@@ -128,6 +137,7 @@ impl App {
             throttle: Throttle::new(),
         });
         tokio::spawn(operator_keys::follow(Arc::downgrade(&inner)));
+        tokio::spawn(usage::follow(Arc::downgrade(&inner)));
         Ok(App { inner })
     }
 
@@ -143,6 +153,14 @@ impl App {
 
     pub(crate) fn keyring(&self) -> &Arc<Keyring> {
         &self.inner.keyring
+    }
+
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.inner.rate_limiter
+    }
+
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.inner.usage
     }
 
     /// The workspaces in memory.

@@ -10,6 +10,7 @@ use keybell_core::grant::Origin;
 use keybell_core::key::{KeyId, Kind, PublicIdentifier, SecretKey};
 use keybell_core::{Actor, ActorRef, Code, Problem, Timestamp};
 use keybell_store::Store;
+use keybell_store::ops::api_keys::{DigestOf, StoredDigest};
 use keybell_store::ops::operator_keys::{
     InsertOperatorKey, Inserted, ListOperatorKeys, LiveOperatorKeys, RevokeOperatorKey, StoredOperatorKey,
 };
@@ -69,7 +70,7 @@ impl OperatorKeys {
     fn prove(&self, secret_key: &SecretKey, peppers: &Peppers) -> Option<Arc<StoredOperatorKey>> {
         let live = self.live.pin();
         let key = live.get(&secret_key.id())?;
-        let stored = keybell_store::ops::api_keys::StoredDigest { digest: key.digest, pepper: key.pepper };
+        let stored = StoredDigest { digest: key.digest, pepper: key.pepper, of: DigestOf::Secret };
         peppers.proves(secret_key, &stored).then(|| Arc::clone(key))
     }
 }

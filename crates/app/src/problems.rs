@@ -29,6 +29,11 @@ impl Errors {
         })
     }
 
+    /// All of them, with their fields named as parts of `whole`.
+    pub(crate) fn within(self, whole: &str) -> impl Iterator<Item = FieldError> {
+        self.0.into_iter().map(move |error| FieldError { field: format!("{whole}.{}", error.field), ..error })
+    }
+
     /// [`Code::Validation`](keybell_core::Code::Validation) where there is any.
     pub(crate) fn refuse_any(self) -> Result<(), Problem> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0)) }

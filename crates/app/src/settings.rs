@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use keybell_core::key::RateLimit;
 use keybell_core::target::TargetPolicy;
 use url::Url;
 
@@ -22,6 +23,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How events are delivered.
     pub delivery: DeliverySettings,
+    /// How often keys may be used that have no limit of the same name.
+    pub rate_limits: Vec<RateLimit>,
+    /// Refuse secret keys that browsers send.
+    pub refuse_browsers: bool,
     /// How much of everything.
     pub limits: LimitSettings,
     /// How long things are kept.
@@ -76,4 +81,10 @@ pub struct RetentionSettings {
     pub events: Duration,
     /// Attempts, with their requests and answers.
     pub attempts: Duration,
+    /// How keys were used, by minute.
+    pub usage_minutes: Duration,
+    /// The same by hour.
+    pub usage_hours: Duration,
+    /// The same by day.
+    pub usage_days: Duration,
 }

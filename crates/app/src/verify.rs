@@ -6,32 +6,67 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use keybell_core::key::{Asked, Kind, PublicIdentifier, SecretKey};
-use keybell_core::{Actor, Code, Problem, WorkspaceId};
-use serde_json::value::RawValue;
+use keybell_core::key::{
+    Asked, Brand, Environment, Kind, LimitState, Outcome, Proof, PublicIdentifier, RequestKind, Scopes,
+    SecretKey,
+};
+use keybell_core::{Actor, Code, Problem, Timestamp, WorkspaceId};
 
 use crate::App;
 use crate::keyring::LiveKey;
+use crate::rate_limits::OverLimit;
 
 /// What was decided about a key.
 pub enum Decision {
     /// It may do what was asked.
     Valid(VerifiedKey),
-    /// It may not: one of the codes of the API's table.
-    Refused(Code),
+    /// It may not.
+    Refused(Refused),
+}
+
+/// Why a key may not do what was asked.
+#[derive(Debug)]
+pub struct Refused {
+    /// One of the codes of the API's table.
+    pub code: Code,
+    /// The limits that count the request and what is left of them, where it was more than they allow.
+    pub rate_limits: Vec<LimitState>,
+    /// Seconds after which it may do so, where that is all there is in the way.
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Refused { code, rate_limits: Vec::new(), retry_after_seconds: None }
+    }
+}
+
+impl From<OverLimit> for Refused {
+    fn from(OverLimit { limits, retry_after_seconds }: OverLimit) -> Self {
+        Refused { code: Code::RateLimited, rate_limits: limits, retry_after_seconds }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(Refused { code, rate_limits, retry_after_seconds }: Refused) -> Self {
+        let mut problem = Problem::from(code);
+        (problem.rate_limits, problem.retry_after_seconds) = (rate_limits, retry_after_seconds);
+        problem
+    }
 }
 
 /// A key whose secret was proved and that may do what was asked.
 pub struct VerifiedKey {
     key: Arc<LiveKey>,
-    public_identifier: PublicIdentifier,
+    brand: Brand,
     workspace_external_id: Option<Arc<str>>,
+    rate_limits: Vec<LimitState>,
 }
 
 impl VerifiedKey {
     /// Its name to the outside.
     pub fn public_identifier(&self) -> PublicIdentifier {
-        self.public_identifier
+        PublicIdentifier { brand: self.brand, kind: self.environment().kind(), id: self.key.id }
     }
 
     /// What people call it.
@@ -50,23 +85,29 @@ impl VerifiedKey {
     }
 
     /// Which half of the platform it opens.
-    pub fn environment(&self) -> keybell_core::key::Environment {
-        self.key.standing.environment
+    pub fn environment(&self) -> Environment {
+        self.key.environment
     }
 
     /// Every scope it has.
-    pub fn scopes(&self) -> &[Box<str>] {
-        &self.key.standing.scopes
+    pub fn scopes(&self) -> &Scopes {
+        &self.key.scopes
     }
 
-    /// What the platform wanted to know of it: a JSON object.
-    pub fn metadata(&self) -> &RawValue {
-        &self.key.metadata
+    /// What the platform wanted to know of it: the text of a JSON object.
+    pub fn metadata(&self) -> &str {
+        self.key.metadata()
+    }
+
+    /// The rate limits that counted the request, and what is left of them.
+    pub fn rate_limits(&self) -> &[LimitState] {
+        &self.rate_limits
     }
 }
 
 impl App {
-    /// Whether `secret_key` is an API key that may do what is `asked` now.
+    /// Whether `secret_key` is an API key that may do what is `asked` now. It is counted by the key's rate limits and in its
+    /// usage.
     pub fn verify(&self, secret_key: &str, asked: &Asked<'_>) -> Decision {
         self.verify_within(None, secret_key, asked)
     }
@@ -78,49 +119,86 @@ impl App {
         secret_key: &str,
         asked: &Asked<'_>,
     ) -> Decision {
-        let secret_key = SecretKey::parse(secret_key, self.brand()).map_err(|_| Code::InvalidKey);
-        match secret_key.and_then(|secret_key| self.check(&secret_key, workspace, asked)) {
+        match self.check(secret_key, workspace, asked) {
             Ok(verified) => Decision::Valid(verified),
-            Err(code) => Decision::Refused(code),
+            Err(refused) => Decision::Refused(refused),
         }
     }
 
     fn check(
         &self,
-        secret_key: &SecretKey,
+        secret_key: &str,
         within: Option<WorkspaceId>,
         asked: &Asked<'_>,
-    ) -> Result<VerifiedKey, Code> {
-        if secret_key.kind().environment().is_none() {
-            return Err(Code::InvalidKey);
-        }
-        let (key, proof) = self.keyring().prove(secret_key).ok_or(Code::InvalidKey)?;
+    ) -> Result<VerifiedKey, Refused> {
+        let (key, proof) = self.keyring().prove(secret_key, self.brand()).ok_or(Code::InvalidKey)?;
         if within.is_some_and(|workspace| workspace != key.workspace) {
-            return Err(Code::InvalidKey);
+            return Err(Code::InvalidKey.into());
         }
-        key.standing.decide(proof, asked, self.now())?;
-        Ok(VerifiedKey {
-            public_identifier: secret_key.public_identifier(),
-            workspace_external_id: self.workspace_external_id(key.workspace),
-            key,
-        })
+        let now = self.now();
+        let decided = key.standing().decide(proof, asked, now).map_err(Refused::from);
+        let decided = decided.and_then(|()| self.take_rate_limits(&key, asked, now));
+        match decided {
+            Ok(rate_limits) => {
+                self.usage().count(&key, Outcome::Valid, now);
+                self.keyring().used(&key, proof, now, asked.source_address);
+                let workspace_external_id = self.workspace_external_id(key.workspace);
+                Ok(VerifiedKey { key, brand: *self.brand(), workspace_external_id, rate_limits })
+            }
+            Err(refused) => {
+                if let Some(outcome) = Outcome::of_code(refused.code) {
+                    self.usage().count(&key, outcome, now);
+                }
+                Err(refused)
+            }
+        }
     }
 
-    /// Whoever `secret_key` lets act on Keybell itself: an operator, or an API key in its workspace.
+    fn take_rate_limits(
+        &self,
+        key: &LiveKey,
+        asked: &Asked<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<LimitState>, Refused> {
+        self.rate_limiter().take(key.id, key.limits(), asked, now).map_err(Refused::from)
+    }
+
+    /// Whoever `secret_key` lets act on Keybell itself, in a `request` from `source`: an operator, or an API key in its
+    /// workspace.
     ///
     /// A problem of the codes of [`App::verify`] where it lets nobody. Other kinds of credentials act nowhere.
-    pub fn actor_of_secret(&self, secret_key: &str, source: Option<IpAddr>) -> Result<Actor, Problem> {
-        let secret_key = SecretKey::parse(secret_key, self.brand()).map_err(|_| Code::InvalidKey)?;
-        if secret_key.kind() == Kind::Operator {
-            return self.operator_of_secret(&secret_key);
+    pub fn actor_of_secret(
+        &self,
+        secret_key: &str,
+        source: Option<IpAddr>,
+        request: RequestKind,
+    ) -> Result<Actor, Problem> {
+        if let Ok(operator_key) = SecretKey::parse(secret_key, self.brand())
+            && operator_key.kind() == Kind::Operator
+        {
+            return self.operator_of_secret(&operator_key);
         }
-        let asked = Asked { source_address: source, ..Asked::default() };
-        let key = self.check(&secret_key, None, &asked)?;
+        let asked = Asked { source_address: source, request, ..Asked::default() };
+        let key = self.check(secret_key, None, &asked)?;
         Ok(Actor::ApiKey {
             key: key.public_identifier().to_string(),
             name: key.name().to_owned(),
             workspace: key.workspace(),
             scopes: key.scopes().iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// The key that `secret_key` is a secret of, whatever its state.
+    pub(crate) fn holder_of_secret(&self, secret_key: &str) -> Result<Actor, Code> {
+        let (key, proof) = self.keyring().prove(secret_key, self.brand()).ok_or(Code::InvalidKey)?;
+        if matches!(proof, Proof::Previous { expires_at } if expires_at <= self.now()) {
+            return Err(Code::SecretRotatedOut);
+        }
+        Ok(Actor::ApiKey {
+            key: self.public_identifier_of(&key).to_string(),
+            name: key.name.to_string(),
+            workspace: key.workspace,
+            scopes: Vec::new(),
         })
     }
 }

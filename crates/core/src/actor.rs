@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::grant::{Action, Forbidden, Gives, Grant, OperatorGrant, Origin, Permission};
+use crate::grant::{Action, Forbidden, Gives, Grant, OperatorGrant, Origin, Permission, RevokeOwnKey};
 use crate::id::{AccountId, MemberId, WorkspaceId};
 
 /// Somebody whose credential was checked. The only source of a [`Grant`].
@@ -121,6 +121,18 @@ impl Actor {
             }
         };
         Ok(Grant::made(workspace, by, only_made_by, gives, origin.clone()))
+    }
+
+    /// Evidence that this actor is the key of the public identifier `id`, which is what it takes to revoke it. Every other key does not exist
+    /// for it.
+    pub fn grant_own_key(&self, id: &str, origin: &Origin) -> Result<Grant<RevokeOwnKey>, Forbidden> {
+        match self {
+            Actor::ApiKey { key, name, workspace, .. } if key == id => {
+                let by = actor_ref("api_key", key, name);
+                Ok(Grant::made(*workspace, by, None, Gives::Only([].into()), origin.clone()))
+            }
+            _ => Err(Forbidden::Stranger),
+        }
     }
 
     /// Evidence that this actor is an operator, for what belongs to no workspace.

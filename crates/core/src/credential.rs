@@ -62,6 +62,12 @@ pub fn presented<'a>(
     Ok(found)
 }
 
+/// Whether a browser sent a request with headers of these names, in lower case: only browsers send `Origin` (RFC 6454) and
+/// `Sec-Fetch-*` (Fetch Metadata), and no script can keep them from it.
+pub fn sent_by_browser<'a>(mut header_names: impl Iterator<Item = &'a str>) -> bool {
+    header_names.any(|name| name == "origin" || name.starts_with("sec-fetch-"))
+}
+
 fn of_authorization(value: &[u8]) -> Result<Presented<'_>, Code> {
     let value = readable(value)?;
     let (scheme, rest) = value.split_once(' ').ok_or(Code::InvalidAuthorization)?;
@@ -163,6 +169,13 @@ mod tests {
         );
         assert_eq!(read(&[&basic(&format!("{KEY}:"))], &[]), Ok(Some(KEY.to_owned())));
         assert_eq!(read(&[], &[KEY]), Ok(Some(KEY.to_owned())));
+    }
+
+    #[test]
+    fn a_browser_is_known_by_the_headers_that_only_browsers_send() {
+        let sent = |names: &[&'static str]| sent_by_browser(names.iter().copied());
+        assert!(sent(&["accept", "origin"]) && sent(&["sec-fetch-mode"]));
+        assert!(!sent(&[]) && !sent(&["user-agent", "original", "sec-ch-ua", "referer"]));
     }
 
     #[test]

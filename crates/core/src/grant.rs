@@ -80,6 +80,11 @@ actions! {
     ReadDeliveries ReadPayloads PublishEvents ReadAudit
 }
 
+/// What the holder of a key may do to this key alone, whatever it may do besides: revoke it. Made by
+/// [`Actor::grant_own_key`](crate::Actor::grant_own_key).
+#[derive(Debug)]
+pub enum RevokeOwnKey {}
+
 /// Where a request came from, for audit entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::grant::Forbidden;
+use crate::key::LimitState;
 
 macro_rules! codes {
     ($($name:ident $code:literal $status:literal $title:literal $help:literal;)*) => {
@@ -72,6 +73,8 @@ codes! {
         "Call from one of the key's allowed networks, or change them on the Developer page.";
     WrongEnvironment "wrong_environment" 403 "The key belongs to another environment"
         "Use a key of the environment that is asked for: live or test.";
+    SecretKeyInBrowser "secret_key_in_browser" 403 "A secret key was sent from a browser"
+        "Whoever opens the page can read the key: rotate it now, and call from a server of yours instead.";
     CrossSite "cross_site_request" 403 "The form came from another site"
         "Open the page again and send the form from there.";
     NotFound "not_found" 404 "Not found"
@@ -138,13 +141,22 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds to wait before trying again, where waiting helps.
     pub retry_after_seconds: Option<u64>,
+    /// The rate limits of the key that was used, where it was more than one of them allows.
+    pub rate_limits: Vec<LimitState>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem with a detail of its own.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Problem { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None, source: None }
+        Problem {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            rate_limits: Vec::new(),
+            source: None,
+        }
     }
 
     /// Fields that are not valid. `errors` is not empty.

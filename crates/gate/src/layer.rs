@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
 use keybell_core::Code;
-use keybell_core::credential::presented;
+use keybell_core::credential::{presented, sent_by_browser};
 use tower::{Layer, Service};
 
-use crate::refusal::refusal;
+use crate::refusal::{refusal, tell_limits};
+use crate::verifier::{Question, Refused};
 use crate::{Denied, Needs, Verified, Verifier};
 
 /// What only a gateway may tell an application: names that begin so are taken off every request.
@@ -20,8 +21,13 @@ const RESERVED: &str = "x-keybell-";
 /// Lets requests through whose key is good and has what is needed.
 pub fn require<V: Verifier>(verifier: V, needs: Needs) -> KeyAuthLayer<V> {
     let source: SourceOf = |_| None;
-    let shared =
-        Shared { verifier, needs, on_unreachable: OnUnreachable::default(), source: Arc::new(source) };
+    let shared = Shared {
+        verifier,
+        needs,
+        on_unreachable: OnUnreachable::default(),
+        refuse_browsers: false,
+        source: Arc::new(source),
+    };
     KeyAuthLayer { shared: Arc::new(shared) }
 }
 
@@ -43,6 +49,7 @@ struct Shared<V> {
     verifier: V,
     needs: Needs,
     on_unreachable: OnUnreachable,
+    refuse_browsers: bool,
     source: SharedSourceOf,
 }
 
@@ -56,6 +63,12 @@ impl<V: Verifier> KeyAuthLayer<V> {
     #[must_use]
     pub fn on_unreachable(self, on_unreachable: OnUnreachable) -> Self {
         self.changed(|shared| shared.on_unreachable = on_unreachable)
+    }
+
+    /// The same, refusing secret keys that a browser sends: whoever opens the page could read them.
+    #[must_use]
+    pub fn refuse_browsers(self) -> Self {
+        self.changed(|shared| shared.refuse_browsers = true)
     }
 
     /// The same, finding out the client's address by `source`. Without it no address is known, and keys that are confined
@@ -75,6 +88,7 @@ impl<V: Verifier> KeyAuthLayer<V> {
             verifier: self.shared.verifier.clone(),
             needs: self.shared.needs.clone(),
             on_unreachable: self.shared.on_unreachable,
+            refuse_browsers: self.shared.refuse_browsers,
             source: Arc::clone(&self.shared.source),
         };
         change(&mut shared);
@@ -132,39 +146,52 @@ where
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             strip_reserved(&mut parts.headers);
+            let mut limits = Vec::new();
             match check(&shared, &parts).await {
                 Ok(verified) => {
+                    limits = verified.rate_limits().to_vec();
                     parts.extensions.insert(verified);
                 }
                 Err(Denied::Unreachable(error)) => {
                     let error: &(dyn std::error::Error + 'static) = &error;
                     tracing::warn!(error, "a key could not be checked");
                     if shared.on_unreachable == OnUnreachable::Refuse {
-                        return Ok(refused(&shared, Code::Unavailable, &parts.headers));
+                        return Ok(refused(&shared, Code::Unavailable.into(), &parts.headers));
                     }
                     // A layer further out may have checked another key; it is not this one's.
                     parts.extensions.remove::<Verified>();
                 }
-                Err(Denied::Refused(code)) => return Ok(refused(&shared, code, &parts.headers)),
+                Err(Denied::Refused(why)) => return Ok(refused(&shared, why, &parts.headers)),
             }
-            inner.call(Request::from_parts(parts, body)).await
+            let mut response = inner.call(Request::from_parts(parts, body)).await?;
+            tell_limits(response.headers_mut(), &limits);
+            Ok(response)
         })
     }
 }
 
-fn refused<V: Verifier, R: From<Bytes>>(shared: &Shared<V>, code: Code, headers: &HeaderMap) -> Response<R> {
-    refusal(code, &shared.needs, headers, shared.verifier.base_url())
+fn refused<V: Verifier, R: From<Bytes>>(
+    shared: &Shared<V>,
+    why: Refused,
+    headers: &HeaderMap,
+) -> Response<R> {
+    refusal(why, &shared.needs, headers, shared.verifier.base_url())
 }
 
 async fn check<V: Verifier>(shared: &Shared<V>, parts: &request::Parts) -> Result<Verified, Denied> {
-    let secret_key = {
-        let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        let api_key = parts.headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes);
-        presented(authorization, api_key).map_err(Denied::Refused)?
+    let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let api_key = parts.headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes);
+    let secret_key = presented(authorization, api_key)?.ok_or(Code::MissingCredential)?;
+    if shared.refuse_browsers && sent_by_browser(parts.headers.keys().map(HeaderName::as_str)) {
+        return Err(Code::SecretKeyInBrowser.into());
+    }
+    let question = Question {
+        secret_key: secret_key.as_str(),
+        needs: &shared.needs,
+        source: (shared.source)(parts),
+        method: parts.method.as_str(),
     };
-    let secret_key = secret_key.ok_or(Denied::Refused(Code::MissingCredential))?;
-    let source = (shared.source)(parts);
-    shared.verifier.verify(secret_key.as_str(), &shared.needs, source).await
+    shared.verifier.verify(question).await
 }
 
 fn strip_reserved(headers: &mut HeaderMap) {

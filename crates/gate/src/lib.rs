@@ -14,6 +14,8 @@
 //! # }
 //! ```
 //!
+//! A key's rate limits are counted on the way, and what is left of them is told in the headers of every answer.
+//!
 //! A handler finds out who calls from [`Verified`] in the request's extensions. A request that is refused is answered
 //! here, as Keybell itself would answer it: with the status, the challenge and the problem document of its code. Headers
 //! that begin with `x-keybell-` are taken off every request, since only a gateway may set them.
@@ -31,11 +33,12 @@ mod verifier;
 
 pub use keybell_core::Code;
 pub use keybell_core::forwarded::client_address;
-pub use keybell_core::key::Environment;
+pub use keybell_core::key::gcra::Left;
+pub use keybell_core::key::{Environment, LimitState, RateLimit};
 pub use layer::{KeyAuth, KeyAuthLayer, OnUnreachable, require};
 #[cfg(feature = "local")]
 pub use local::LocalVerifier;
 pub use needs::Needs;
 pub use remote::{BadRemote, RemoteVerifier};
 pub use verified::Verified;
-pub use verifier::{Denied, Unreachable, Verifier};
+pub use verifier::{Denied, Question, Refused, Unreachable, Verifier};

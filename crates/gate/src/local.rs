@@ -1,12 +1,11 @@
 //! Keys checked in the same process: for a platform that embeds Keybell.
 
-use std::net::IpAddr;
-
 use keybell_app::App;
 use keybell_app::verify::Decision;
-use keybell_core::key::Asked;
+use keybell_core::key::{Asked, RequestKind};
 
-use crate::{Denied, Needs, Unreachable, Verified, Verifier};
+use crate::verifier::{Question, Refused};
+use crate::{Denied, Verified, Verifier};
 
 /// Asks an installation in the same process. It never waits.
 #[derive(Clone)]
@@ -19,32 +18,31 @@ impl LocalVerifier {
     pub fn new(app: App) -> LocalVerifier {
         LocalVerifier { app }
     }
+
+    /// The same answer for whoever cannot wait.
+    pub fn verify_now(&self, question: Question<'_>) -> Result<Verified, Denied> {
+        let Question { secret_key, needs, source, method } = question;
+        let asked = Asked {
+            required_scopes: &needs.scopes,
+            environment: needs.environment,
+            source_address: source,
+            request: RequestKind::of_method(method),
+            ..Asked::default()
+        };
+        match self.app.verify(secret_key, &asked) {
+            Decision::Valid(key) => Ok(Verified::held(key)),
+            Decision::Refused(refused) => Err(Denied::Refused(Refused {
+                code: refused.code,
+                rate_limits: refused.rate_limits,
+                retry_after_seconds: refused.retry_after_seconds,
+            })),
+        }
+    }
 }
 
 impl Verifier for LocalVerifier {
-    async fn verify(
-        &self,
-        secret_key: &str,
-        needs: &Needs,
-        source: Option<IpAddr>,
-    ) -> Result<Verified, Denied> {
-        let asked =
-            Asked { required_scopes: &needs.scopes, environment: needs.environment, source_address: source };
-        let key = match self.app.verify(secret_key, &asked) {
-            Decision::Valid(key) => key,
-            Decision::Refused(code) => return Err(Denied::Refused(code)),
-        };
-        let metadata = serde_json::from_str(key.metadata().get());
-        Ok(Verified {
-            key_id: key.public_identifier().to_string(),
-            name: key.name().to_owned(),
-            workspace_id: key.workspace().to_string(),
-            workspace_external_id: key.workspace_external_id().map(str::to_owned),
-            environment: key.environment(),
-            scopes: key.scopes().iter().map(ToString::to_string).collect(),
-            metadata: metadata
-                .map_err(|error| Denied::Unreachable(Unreachable::because("reading metadata", error)))?,
-        })
+    async fn verify(&self, question: Question<'_>) -> Result<Verified, Denied> {
+        self.verify_now(question)
     }
 
     fn base_url(&self) -> &str {

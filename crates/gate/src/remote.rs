@@ -11,12 +11,15 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use keybell_core::Code;
-use keybell_core::key::Environment;
+use keybell_core::key::gcra::Left;
+use keybell_core::key::{Environment, LimitState, RateLimit};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::{Denied, Needs, Unreachable, Verified, Verifier};
+use crate::verified::Told;
+use crate::verifier::{Question, Refused};
+use crate::{Denied, Unreachable, Verified, Verifier};
 use pool::Pool;
 
 /// For the whole of a question, connecting and waiting for a turn included. An answer takes a fraction of a millisecond;
@@ -123,27 +126,28 @@ impl RemoteVerifier {
 }
 
 impl Verifier for RemoteVerifier {
-    async fn verify(
-        &self,
-        secret_key: &str,
-        needs: &Needs,
-        source: Option<IpAddr>,
-    ) -> Result<Verified, Denied> {
-        let question = Question {
+    async fn verify(&self, question: Question<'_>) -> Result<Verified, Denied> {
+        let Question { secret_key, needs, source, method } = question;
+        let question = Asked {
             secret_key,
             required_scopes: &needs.scopes,
             environment: needs.environment,
             source_address: source,
+            method,
         };
         let question = serde_json::to_vec(&question).expect("texts are always JSON");
         let asked = tokio::time::timeout(self.deadline, self.ask(question.into())).await;
         let verdict = asked.unwrap_or_else(|_| Err(Unreachable::at("the deadline is over")));
-        match verdict.map_err(Denied::Unreachable)? {
-            Verdict { valid: true, key: Some(key), .. } => Ok(key),
-            Verdict { code, .. } => {
+        let Verdict { valid, code, key, rate_limits, retry_after_seconds } =
+            verdict.map_err(Denied::Unreachable)?;
+        let rate_limits = rate_limits.into_iter().map(LimitState::from).collect();
+        match key {
+            Some(key) if valid => Ok(Verified::told(key, rate_limits)),
+            _ => {
                 // A code that only a newer Keybell knows is a refusal all the same.
                 let known = Code::ALL.iter().find(|known| known.as_str() == code);
-                Err(Denied::Refused(known.copied().unwrap_or(Code::InvalidKey)))
+                let code = known.copied().unwrap_or(Code::InvalidKey);
+                Err(Denied::Refused(Refused { code, rate_limits, retry_after_seconds }))
             }
         }
     }
@@ -154,7 +158,7 @@ impl Verifier for RemoteVerifier {
 }
 
 #[derive(Serialize)]
-struct Question<'a> {
+struct Asked<'a> {
     secret_key: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     required_scopes: &'a [String],
@@ -162,11 +166,31 @@ struct Question<'a> {
     environment: Option<Environment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_address: Option<IpAddr>,
+    method: &'a str,
 }
 
 #[derive(Deserialize)]
 struct Verdict {
     valid: bool,
     code: String,
-    key: Option<Verified>,
+    key: Option<Told>,
+    #[serde(default)]
+    rate_limits: Vec<LimitLeft>,
+    retry_after_seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct LimitLeft {
+    name: String,
+    limit: u64,
+    window_seconds: u64,
+    remaining: u64,
+    reset_seconds: u64,
+}
+
+impl From<LimitLeft> for LimitState {
+    fn from(LimitLeft { name, limit, window_seconds, remaining, reset_seconds }: LimitLeft) -> Self {
+        let limit = Arc::new(RateLimit { name, limit, window_seconds });
+        LimitState { limit, left: Left { remaining, reset_seconds } }
+    }
 }

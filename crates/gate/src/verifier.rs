@@ -5,30 +5,62 @@ use std::fmt;
 use std::net::IpAddr;
 
 use keybell_core::Code;
+use keybell_core::key::LimitState;
 
 use crate::{Needs, Verified};
 
 /// Whoever knows the keys. Cheap to clone; all clones share what they hold.
 pub trait Verifier: Clone + Send + Sync + 'static {
-    /// Whether `secret_key`, as a client at `source` presented it, is good for what is needed.
-    fn verify(
-        &self,
-        secret_key: &str,
-        needs: &Needs,
-        source: Option<IpAddr>,
-    ) -> impl Future<Output = Result<Verified, Denied>> + Send;
+    /// Whether the key that a request presents is good for what is needed.
+    fn verify(&self, question: Question<'_>) -> impl Future<Output = Result<Verified, Denied>> + Send;
 
     /// Where Keybell's pages about problems are: its address without a slash at the end.
     fn base_url(&self) -> &str;
 }
 
+/// What is asked about a request.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// What the client presents as its secret key.
+    pub secret_key: &'a str,
+    /// What the route needs of it.
+    pub needs: &'a Needs,
+    /// Where the client is, where that is known.
+    pub source: Option<IpAddr>,
+    /// The method of the request: rate limits count reads and writes apart.
+    pub method: &'a str,
+}
+
 /// Why a request is not let through.
 #[derive(Debug)]
 pub enum Denied {
-    /// The key is not good for it: one of the codes of Keybell's table.
-    Refused(Code),
+    /// The key is not good for it.
+    Refused(Refused),
     /// Nobody could say whether the key is good.
     Unreachable(Unreachable),
+}
+
+/// Why a key is not good for a request.
+#[derive(Debug)]
+pub struct Refused {
+    /// One of the codes of Keybell's table.
+    pub code: Code,
+    /// The rate limits that count the request, where it is more than they allow.
+    pub rate_limits: Vec<LimitState>,
+    /// Seconds after which it would be let through, where that is all there is in the way.
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Refused { code, rate_limits: Vec::new(), retry_after_seconds: None }
+    }
+}
+
+impl From<Code> for Denied {
+    fn from(code: Code) -> Self {
+        Denied::Refused(code.into())
+    }
 }
 
 /// Why nobody could say whether a key is good: for the log, and never for the client.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use keybell_app::App;
 use keybell_store::Store;
+use keybell_web::Site;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
@@ -49,13 +50,19 @@ impl Signals {
 }
 
 /// Ends everything in order: no new connections, requests answered, deliveries over or parked, the database closed.
-pub(crate) async fn end(connections: &Connections, app: &App, store: &Store, workers: Workers) {
+pub(crate) async fn end(connections: &Connections<Site>, app: &App, store: &Store, workers: Workers) {
     tracing::info!("asked to end; no new connections are accepted");
     if timeout(REQUESTS_GRACE, connections.end()).await.is_err() {
         tracing::warn!("some requests were not over in time and are cut off");
     }
     app.stop_engine(DELIVERIES_GRACE).await;
-    if timeout(STORE_GRACE, store.close()).await.is_err() {
+    let close = async {
+        if let Err(error) = app.write_usage().await {
+            tracing::warn!(%error, "how keys were used since the last minute was not written down");
+        }
+        store.close().await;
+    };
+    if timeout(STORE_GRACE, close).await.is_err() {
         tracing::warn!("the database was not closed in time");
     }
     workers.end();

@@ -14,9 +14,19 @@ pub struct Migration {
     text: &'static str,
 }
 
+impl Migration {
+    /// Its text, in the words of both engines.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
 /// Every step, in order.
-pub(crate) static MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") }];
+pub(crate) static MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
+    Migration { number: 2, name: "key_usage", text: include_str!("../migrations/0002_key_usage.sql") },
+];
 
 /// Where the applied steps are remembered; in the same words as the steps.
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\

@@ -28,6 +28,7 @@ use keybell_core::key::SecretKey;
 use keybell_core::seal::MasterKey;
 use keybell_core::{Actor, Role, Timestamp, WorkspaceId};
 use keybell_store::{DatabaseUrl, OpenOptions, Store};
+use keybell_web::Site;
 use serde_json::json;
 
 use crate::clock::ManualClock;
@@ -48,7 +49,7 @@ pub struct TestApp {
     pub app: App,
     /// The installation's clock.
     pub clock: Arc<ManualClock>,
-    router: Router,
+    site: Site,
     operator_key: SecretKey,
     accounts: AtomicU32,
     // Held for as long as the installation: they are removed when dropped.
@@ -87,11 +88,11 @@ impl TestApp {
         let app = App::start(parts).await.expect("an installation starts on an empty database");
         let operator_key =
             app.create_operator_key("tests").await.expect("there is room for one operator key");
-        let router = keybell_web::router(app.clone());
+        let site = keybell_web::site(app.clone());
         TestApp {
             app,
             clock,
-            router,
+            site,
             operator_key,
             accounts: AtomicU32::new(0),
             _directory: directory,
@@ -99,10 +100,9 @@ impl TestApp {
         }
     }
 
-    /// The routes, as the server would serve them to [`CLIENT_ADDRESS`].
+    /// The routes alone, as a server that knows nothing but routes would serve them to [`CLIENT_ADDRESS`].
     pub fn router(&self) -> Router {
-        let peer: SocketAddr = CLIENT_ADDRESS.parse().expect("it is an address");
-        self.router.clone().layer(axum::Extension(ConnectInfo(peer)))
+        self.site.clone().into_router().layer(axum::Extension(ConnectInfo(client_address())))
     }
 
     /// Somebody without a credential.
@@ -158,6 +158,10 @@ impl TestApp {
     }
 }
 
+fn client_address() -> SocketAddr {
+    CLIENT_ADDRESS.parse().expect("it is an address")
+}
+
 fn open(on: On) -> (Store, Option<tempfile::TempDir>, Option<Arc<TestPostgres>>) {
     match on {
         On::Memory => (Store::inline_in_memory(), None, None),
@@ -203,7 +207,12 @@ pub fn settings() -> Settings {
         retention: RetentionSettings {
             events: Duration::from_hours(30 * 24),
             attempts: Duration::from_hours(30 * 24),
+            usage_minutes: Duration::from_hours(48),
+            usage_hours: Duration::from_hours(90 * 24),
+            usage_days: Duration::from_hours(3 * 365 * 24),
         },
+        rate_limits: Vec::new(),
+        refuse_browsers: false,
         event_types_on_the_fly: false,
         listen: "127.0.0.1:0".parse().expect("it is an address"),
     }

@@ -1,6 +1,6 @@
 //! Keybell over HTTP: the API and the pages.
 //!
-//! [`router`] makes the whole of it from an [`App`]. Nothing here decides what may be done or remembers anything: a handler
+//! [`site`] makes the whole of it from an [`App`]. Nothing here decides what may be done or remembers anything: a handler
 //! turns a request into a call of a use case, and what came of it into an answer. Every answer bears a request id, every
 //! refusal is a problem of the catalogue, and no panic ends a connection without an answer.
 
@@ -10,12 +10,14 @@ pub mod body;
 pub mod csrf;
 mod envelope;
 pub mod extract;
+mod forward_auth;
 mod health;
 pub mod idempotency;
 pub mod problem;
 mod problem_pages;
 pub mod request_id;
 mod secret_scanning;
+mod site;
 pub mod ui;
 
 use axum::Router;
@@ -26,14 +28,15 @@ use keybell_core::Code;
 pub use health::{RenderMetrics, metrics_router};
 pub use problem::{Answer, Failed};
 pub use request_id::RequestId;
+pub use site::Site;
 
-/// Everything that Keybell answers, but `/metrics`: see [`metrics_router`] and [`router_with_metrics`].
-pub fn router(app: App) -> Router {
+/// Everything that Keybell answers, but `/metrics`: see [`metrics_router`] and [`site_with_metrics`].
+pub fn site(app: App) -> Site {
     enveloped(&app.clone(), routes(app))
 }
 
 /// The same, with `/metrics` for operator keys, where it has no listener of its own.
-pub fn router_with_metrics(app: App, render: RenderMetrics) -> Router {
+pub fn site_with_metrics(app: App, render: RenderMetrics) -> Site {
     let metrics = health::guarded_metrics_router(app.clone(), render);
     enveloped(&app.clone(), routes(app).merge(metrics))
 }
@@ -48,11 +51,13 @@ fn routes(app: App) -> Router {
         .merge(ui::router(app))
 }
 
-fn enveloped(app: &App, routes: Router) -> Router {
-    routes
+fn enveloped(app: &App, routes: Router) -> Site {
+    let envelope = envelope::Envelope::new(app);
+    let routes = routes
         .fallback(async || Failed::from(Code::NotFound))
         .method_not_allowed_fallback(async || Failed::from(Code::MethodNotAllowed))
-        .layer(middleware::from_fn_with_state(envelope::Envelope::new(app), envelope::around))
+        .layer(middleware::from_fn_with_state(envelope.clone(), envelope::around));
+    Site::new(app.clone(), envelope, routes)
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use keybell_core::challenge::challenges;
-use keybell_core::{Code, Forbidden, Problem};
+use keybell_core::key::{LimitState, limit_headers};
+use keybell_core::{Code, Forbidden, Problem, Timestamp};
 
 use crate::request_id::RequestId;
 
@@ -67,18 +68,39 @@ pub fn document(problem: &Problem, base: &str, request_id: &RequestId) -> Vec<u8
 }
 
 /// Writes `problem` into `response`: body, content type, and the headers that its status asks for.
-pub(crate) fn write(response: &mut Response, problem: &Problem, base: &str, request_id: &RequestId) {
+/// Limits are told as they are at `now`.
+pub(crate) fn write(
+    response: &mut Response,
+    problem: &Problem,
+    base: &str,
+    request_id: &RequestId,
+    now: Timestamp,
+) {
     *response.status_mut() = status(problem);
     *response.body_mut() = Body::from(document(problem, base, request_id));
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    tell_waiting(headers, problem, now);
+    if !headers.contains_key(header::WWW_AUTHENTICATE) {
+        challenge(headers, problem.code, &[]);
+    }
+}
+
+/// Adds how long to wait, and what is left of rate limits, where that is the problem.
+pub(crate) fn tell_waiting(headers: &mut HeaderMap, problem: &Problem, now: Timestamp) {
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if !headers.contains_key(header::WWW_AUTHENTICATE) {
-        challenge(headers, problem.code, &[]);
+    tell_limits(headers, &problem.rate_limits, now);
+}
+
+/// Adds what is left of rate limits.
+pub(crate) fn tell_limits(headers: &mut HeaderMap, limits: &[LimitState], now: Timestamp) {
+    for (name, value) in limit_headers(limits, now) {
+        let value = HeaderValue::from_str(&value).expect("names of limits are letters, digits, _ and -");
+        headers.insert(HeaderName::from_static(name), value);
     }
 }
 
@@ -141,7 +163,7 @@ mod tests {
         let mut response = Failed::from(Code::MissingCredential).into_response();
         let id = RequestId::from("req_1");
         let problem = take(&mut response, &id).expect("it was put there");
-        write(&mut response, &problem, "https://keys.example", &id);
+        write(&mut response, &problem, "https://keys.example", &id, Timestamp::EPOCH);
         assert_eq!(response.status(), 401);
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"keybell\"");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
@@ -155,7 +177,7 @@ mod tests {
     fn a_time_to_wait_is_told_in_the_header() {
         let problem = Problem::from(Code::RateLimited).retry_after(7);
         let mut response = Response::new(Body::empty());
-        write(&mut response, &problem, "https://keys.example", &RequestId::from("req_1"));
+        write(&mut response, &problem, "https://keys.example", &RequestId::from("req_1"), Timestamp::EPOCH);
         assert_eq!(
             (response.status().as_u16(), &response.headers()[header::RETRY_AFTER]),
             (429, &HeaderValue::from(7))

@@ -8,6 +8,7 @@ use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 use keybell_store::StoreError;
 use keybell_store::ops::deliveries::{Sweep, SweepWebhook};
 use keybell_store::ops::retention::{DeleteExpiredAnswers, DeleteOld, StrayWorkspaces, WorkspacesAfter};
+use keybell_store::ops::usage::{DeleteOldUsage, Step};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Shared;
@@ -76,6 +77,7 @@ pub(super) async fn delete_old(shared: &Shared, retention: &RetentionSettings) -
         for workspace in &workspaces {
             let (events, attempts) = (now.before(retention.events), now.before(retention.attempts));
             gone += delete_before(shared, *workspace, events, attempts).await?;
+            gone += delete_usage(shared, *workspace, retention, now).await?;
         }
         after = workspaces.last().copied();
         if after.is_none() {
@@ -86,6 +88,31 @@ pub(super) async fn delete_old(shared: &Shared, retention: &RetentionSettings) -
         gone += delete_before(shared, workspace, now, now).await?;
     }
     while shared.store.write(DeleteExpiredAnswers { now, rows: BITE_ROWS }).await? > 0 {}
+    Ok(gone)
+}
+
+async fn delete_usage(
+    shared: &Shared,
+    workspace: WorkspaceId,
+    retention: &RetentionSettings,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    let kept = [
+        (Step::Minute, retention.usage_minutes),
+        (Step::Hour, retention.usage_hours),
+        (Step::Day, retention.usage_days),
+    ];
+    for (step, kept) in kept {
+        loop {
+            let bite = DeleteOldUsage { workspace, step, before: now.before(kept), rows: BITE_ROWS };
+            let rows = shared.store.write(bite).await?;
+            gone += rows;
+            if rows == 0 {
+                break;
+            }
+        }
+    }
     Ok(gone)
 }
 

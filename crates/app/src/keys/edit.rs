@@ -57,7 +57,7 @@ impl App {
             let now = self.now();
             let after = self.patched(&grant, &before, &patch, now)?;
             if after == before {
-                return Ok(before);
+                return Ok(self.with_last_use(before));
             }
             let from = before.updated_at;
             let key = ApiKey { updated_at: next_version(from, now), ..after };
@@ -75,7 +75,7 @@ impl App {
                 key,
             };
             if let Some(key) = changed_record(self.change_key(op).await?)? {
-                return Ok(key);
+                return Ok(self.with_last_use(key));
             }
         }
         Err(changed_meanwhile())

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use keybell_core::grant::ManageKeys;
-use keybell_core::key::{KeyId, SecretKey};
-use keybell_core::{Grant, Problem};
-use keybell_store::ops::api_keys::RotateKey;
+use keybell_core::key::{ApiKey, KeyId, SecretKey};
+use keybell_core::{Code, Grant, Problem};
+use keybell_store::ops::api_keys::{EndOverlap, RotateKey};
 use serde_json::json;
 
 use super::{
@@ -60,9 +60,27 @@ impl App {
                 fact: self.audit_fact(now, "api_key.rotated", &public, changes),
             };
             if let Some(key) = changed_record(self.change_key(op).await?)? {
-                return Ok(IssuedKey { key, secret_key });
+                return Ok(IssuedKey { key: self.with_last_use(key), secret_key });
             }
         }
         Err(changed_meanwhile())
+    }
+
+    /// Ends the overlap of the last rotation now. When this comes back, no check of the secret before it says yes any more.
+    /// Where there is no overlap, nothing changes.
+    pub async fn end_overlap(&self, grant: Grant<ManageKeys>, id: KeyId) -> Result<ApiKey, Problem> {
+        let at = self.now();
+        let known = self.keyring().get(id).ok_or(Code::NotFound)?;
+        let op = EndOverlap {
+            workspace: grant.workspace(),
+            id,
+            at,
+            only_made_by: grant.only_made_by().map(str::to_owned),
+            by: grant.by().clone(),
+            origin: grant.origin().clone(),
+            fact: self.audit_fact(at, "api_key.overlap_ended", &self.public_identifier_of(&known), json!({})),
+        };
+        let changed = changed_record(self.change_key(op).await?)?;
+        changed.map(|key| self.with_last_use(key)).ok_or_else(changed_meanwhile)
     }
 }

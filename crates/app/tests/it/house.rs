@@ -177,7 +177,15 @@ pub(crate) fn settings() -> Settings {
             max_in_flight_per_webhook: 16,
         },
         limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
-        retention: RetentionSettings { events: month, attempts: month },
+        retention: RetentionSettings {
+            events: month,
+            attempts: month,
+            usage_minutes: month,
+            usage_hours: month,
+            usage_days: month,
+        },
+        rate_limits: Vec::new(),
+        refuse_browsers: false,
         event_types_on_the_fly: false,
         listen: "127.0.0.1:0".parse().expect("it is an address"),
     }

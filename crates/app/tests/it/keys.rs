@@ -9,7 +9,7 @@ use keybell_app::verify::Decision;
 use keybell_app::{App, Page};
 use keybell_core::actor::Membership;
 use keybell_core::grant::{Action, ManageKeys, Origin, ReadKeys};
-use keybell_core::key::{Asked, Environment, KeyStatus, SecretKey};
+use keybell_core::key::{Asked, Environment, KeyStatus, RequestKind, SecretKey};
 use keybell_core::seal::MasterKey;
 use keybell_core::{AccountId, Actor, Clock, Code, Grant, MemberId, Problem, Role, WorkspaceId};
 use serde_json::{Map, json};
@@ -61,7 +61,7 @@ async fn made(app: &App, new: NewKey) -> IssuedKey {
 fn verdict(app: &App, secret_key: &SecretKey) -> &'static str {
     match app.verify(secret_key.reveal(), &Asked::default()) {
         Decision::Valid(_) => "valid",
-        Decision::Refused(code) => code.as_str(),
+        Decision::Refused(refused) => refused.code.as_str(),
     }
 }
 
@@ -83,12 +83,14 @@ async fn a_key_lives_the_same_life_on_every_engine() {
         let house = house(on).await;
         let app = &house.app;
         let issued = made(app, NewKey { scopes: scopes(&["keybell:keys.read"]), ..named("first") }).await;
-        assert_eq!(verdict(app, &issued.secret_key), "valid", "{on:?}");
         assert_eq!(
             app.key(read(&operator()), issued.key.id).await.expect("it is there"),
             issued.key,
             "{on:?}"
         );
+        assert_eq!(verdict(app, &issued.secret_key), "valid", "{on:?}");
+        let used = app.key(read(&operator()), issued.key.id).await.expect("it is there");
+        assert_eq!(used.last_used_at, Some(house.clock.now()), "{on:?}");
 
         house.clock.advance(Duration::from_secs(1));
         let patch = KeyPatch {
@@ -196,7 +198,10 @@ async fn after_a_restart_every_key_is_known_again_and_another_master_key_is_refu
     let app = house.restarted(MasterKey::from_bytes([7; 32])).await.expect("the same master key is accepted");
     assert_eq!(verdict(&app, &issued.secret_key), "valid");
     assert_eq!(verdict(&app, &gone.secret_key), "key_revoked");
-    assert!(matches!(app.actor_of_secret(operator_key.reveal(), None), Ok(Actor::Operator { .. })));
+    assert!(matches!(
+        app.actor_of_secret(operator_key.reveal(), None, RequestKind::Unknown),
+        Ok(Actor::Operator { .. })
+    ));
 }
 
 #[tokio::test]
@@ -308,7 +313,8 @@ async fn a_key_gives_no_other_key_more_than_it_has() {
     let app = &house.app;
     let own = scopes(&["keybell:keys.write", "keybell:keys.read"]);
     let issuer = made(app, NewKey { scopes: own.clone(), ..named("issuer") }).await;
-    let issuer = app.actor_of_secret(issuer.secret_key.reveal(), None).expect("it may act");
+    let issuer =
+        app.actor_of_secret(issuer.secret_key.reveal(), None, RequestKind::Unknown).expect("it may act");
     let more = NewKey { scopes: scopes(&["keybell:events.publish"]), ..named("more") };
     assert_eq!(code(app.create_key(manage(&issuer), more.clone()).await), Code::Forbidden);
     let same = app.create_key(manage(&issuer), NewKey { scopes: own, ..named("same") }).await;
@@ -431,12 +437,13 @@ async fn other_kinds_of_credentials_are_no_api_keys_and_the_other_way_round() {
     let operator_key = app.create_operator_key("backend").await.expect("there is room");
     assert_eq!(verdict(app, &operator_key), "invalid_key");
     let issued = made(app, NewKey { scopes: scopes(&["keybell:keys.read"]), ..named("first") }).await;
-    let actor = app.actor_of_secret(issued.secret_key.reveal(), None).expect("it may act");
+    let actor =
+        app.actor_of_secret(issued.secret_key.reveal(), None, RequestKind::Unknown).expect("it may act");
     assert_eq!(actor.current_workspace(), Some(workspace(1)));
     assert!(actor.grant_operator(&Origin::default()).is_err());
     let setup = app.setup_link_if_needed().await.expect("it can be made").expect("nobody has an account");
     assert_eq!(verdict(app, &setup), "invalid_key");
-    assert_eq!(code(app.actor_of_secret(setup.reveal(), None)), Code::InvalidKey);
+    assert_eq!(code(app.actor_of_secret(setup.reveal(), None, RequestKind::Unknown)), Code::InvalidKey);
 }
 
 #[tokio::test]
@@ -445,14 +452,14 @@ async fn an_operator_key_acts_until_it_is_revoked() {
     let app = &house.app;
     let secret_key = app.create_operator_key("backend").await.expect("there is room");
     let id = secret_key.public_identifier().to_string();
-    assert!(app.actor_of_secret(secret_key.reveal(), None).is_ok());
+    assert!(app.actor_of_secret(secret_key.reveal(), None, RequestKind::Unknown).is_ok());
     let listed = app.list_operator_keys().await.expect("they can be listed");
     assert_eq!(
         listed.iter().map(|key| (key.id.to_string(), key.name.clone())).collect::<Vec<_>>(),
         [(id.clone(), "backend".to_owned())]
     );
     app.revoke_operator_key(&id).await.expect("it can be revoked");
-    assert_eq!(code(app.actor_of_secret(secret_key.reveal(), None)), Code::InvalidKey);
+    assert_eq!(code(app.actor_of_secret(secret_key.reveal(), None, RequestKind::Unknown)), Code::InvalidKey);
     app.revoke_operator_key(&id).await.expect("again is no error");
     assert_eq!(code(app.revoke_operator_key("kb_op_000000000000").await), Code::NotFound);
     assert_eq!(code(app.revoke_operator_key("kb_live_000000000000").await), Code::NotFound);
@@ -478,7 +485,7 @@ async fn a_server_learns_of_operator_keys_that_a_command_makes_and_revokes() {
     let server = house(On::Memory).await;
     let command = server.restarted(MasterKey::from_bytes([7; 32])).await.expect("it starts");
     let secret_key = command.create_operator_key("by command").await.expect("there is room");
-    let known = || server.app.actor_of_secret(secret_key.reveal(), None).is_ok();
+    let known = || server.app.actor_of_secret(secret_key.reveal(), None, RequestKind::Unknown).is_ok();
     let within_a_minute = async |wanted: bool| {
         for _ in 0..60 {
             if known() == wanted {

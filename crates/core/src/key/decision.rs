@@ -4,24 +4,33 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Environment, KeyStatus};
+use super::{Environment, KeyStatus, RequestKind, Scopes};
 use crate::{Code, Timestamp};
 
-/// What the state of a key is made of, as far as it decides: the part of the record that is kept in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+/// What the state of a key is made of, as far as it decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
     /// Which half of the platform it opens.
     pub environment: Environment,
-    /// Whether somebody switched it off.
-    pub enabled: bool,
-    /// When it was revoked, if it was.
-    pub revoked_at: Option<Timestamp>,
+    /// Whether it is on, off, or off for ever.
+    pub switch: Switch,
     /// From when on it is no longer good, if ever.
     pub expires_at: Option<Timestamp>,
     /// What it may do.
-    pub scopes: Box<[Box<str>]>,
+    pub scopes: &'a Scopes,
     /// From where it may be used; from everywhere where there is none.
-    pub allowed_networks: Box<[IpNet]>,
+    pub allowed_networks: &'a [IpNet],
+}
+
+/// Whether a key is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// It is.
+    On,
+    /// Somebody switched it off, and can switch it on.
+    Off,
+    /// It was revoked.
+    Revoked,
 }
 
 /// Which of a key's secrets was proved.
@@ -36,8 +45,8 @@ pub enum Proof {
     },
 }
 
-/// What is asked of a key besides being one. The default asks nothing.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is asked of a key besides being one. The default asks nothing, and counts as one request of no known kind.
+#[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Scopes that it must all have.
     pub required_scopes: &'a [String],
@@ -45,26 +54,41 @@ pub struct Asked<'a> {
     pub environment: Option<Environment>,
     /// Where the request came from. A key with allowed networks is refused where this is not known.
     pub source_address: Option<IpAddr>,
+    /// What kind of request it came with, which says the rate limits that count it.
+    pub request: RequestKind,
+    /// How many requests it counts as. 0 counts nothing and is never over a limit.
+    pub cost: u64,
 }
 
-impl Standing {
-    /// The key's state at `now`, as its record shows it.
-    pub fn status(&self, now: Timestamp) -> KeyStatus {
-        if self.revoked_at.is_some() {
-            KeyStatus::Revoked
-        } else if !self.enabled {
-            KeyStatus::Disabled
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            KeyStatus::Expired
-        } else {
-            KeyStatus::Active
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        Asked {
+            required_scopes: &[],
+            environment: None,
+            source_address: None,
+            request: RequestKind::Unknown,
+            cost: 1,
         }
     }
+}
 
+impl KeyStatus {
+    /// The state of a key at `now`.
+    pub fn of(switch: Switch, expires_at: Option<Timestamp>, now: Timestamp) -> KeyStatus {
+        match switch {
+            Switch::Revoked => KeyStatus::Revoked,
+            Switch::Off => KeyStatus::Disabled,
+            Switch::On if expires_at.is_some_and(|end| end <= now) => KeyStatus::Expired,
+            Switch::On => KeyStatus::Active,
+        }
+    }
+}
+
+impl Standing<'_> {
     /// Whether a key whose secret was proved may do what is asked, and otherwise the first reason why not: revoked,
     /// disabled, expired, the secret rotated out, another environment, a source that is not allowed, a missing scope.
     pub fn decide(&self, proof: Proof, asked: &Asked<'_>, now: Timestamp) -> Result<(), Code> {
-        match self.status(now) {
+        match KeyStatus::of(self.switch, self.expires_at, now) {
             KeyStatus::Revoked => return Err(Code::KeyRevoked),
             KeyStatus::Disabled => return Err(Code::KeyDisabled),
             KeyStatus::Expired => return Err(Code::KeyExpired),
@@ -79,7 +103,7 @@ impl Standing {
         if !self.allows_source(asked.source_address) {
             return Err(Code::SourceNotAllowed);
         }
-        if !asked.required_scopes.iter().all(|scope| self.has_scope(scope)) {
+        if !asked.required_scopes.iter().all(|scope| self.scopes.has(scope)) {
             return Err(Code::InsufficientScope);
         }
         Ok(())
@@ -92,11 +116,6 @@ impl Standing {
         let Some(source) = source.map(|address| address.to_canonical()) else { return false };
         self.allowed_networks.iter().any(|network| network.contains(&source))
     }
-
-    /// Whether the key has this scope, by its whole name.
-    pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|own| **own == *scope)
-    }
 }
 
 #[cfg(test)]
@@ -107,20 +126,38 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    /// A key that each reason to refuse applies to.
-    fn worst() -> Standing {
-        Standing {
-            environment: Environment::Test,
-            enabled: false,
-            revoked_at: Some(NOW),
-            expires_at: Some(NOW),
-            scopes: Box::new(["reports:read".into()]),
-            allowed_networks: Box::new(["192.0.2.0/24".parse().expect("a network")]),
-        }
+    /// What a standing borrows.
+    struct Held {
+        scopes: Scopes,
+        networks: [IpNet; 1],
     }
 
-    fn good() -> Standing {
-        Standing { enabled: true, revoked_at: None, expires_at: None, ..worst() }
+    impl Held {
+        fn new() -> Held {
+            Held {
+                scopes: Scopes::new(["reports:read"]),
+                networks: ["192.0.2.0/24".parse().expect("a network")],
+            }
+        }
+
+        /// A key that each reason to refuse applies to.
+        fn worst(&self) -> Standing<'_> {
+            Standing {
+                environment: Environment::Test,
+                switch: Switch::Revoked,
+                expires_at: Some(NOW),
+                scopes: &self.scopes,
+                allowed_networks: &self.networks,
+            }
+        }
+
+        fn good(&self) -> Standing<'_> {
+            Standing { switch: Switch::On, expires_at: None, ..self.worst() }
+        }
+
+        fn open(&self) -> Standing<'_> {
+            Standing { allowed_networks: &[], ..self.good() }
+        }
     }
 
     fn from(source: &str) -> Asked<'static> {
@@ -131,16 +168,17 @@ mod tests {
     fn the_first_reason_is_told_in_the_documented_order() {
         let scopes = ["reports:write".to_owned()];
         let mut asked =
-            Asked { required_scopes: &scopes, environment: Some(Environment::Live), source_address: None };
+            Asked { required_scopes: &scopes, environment: Some(Environment::Live), ..Asked::default() };
         let mut proof = Proof::Previous { expires_at: NOW };
-        let mut key = worst();
+        let held = Held::new();
+        let mut key = held.worst();
         let mut told = Vec::new();
         loop {
             let answer = key.decide(proof, &asked, NOW);
             told.push(answer.err().map_or("valid", Code::as_str));
             match answer {
-                Err(Code::KeyRevoked) => key.revoked_at = None,
-                Err(Code::KeyDisabled) => key.enabled = true,
+                Err(Code::KeyRevoked) => key.switch = Switch::Off,
+                Err(Code::KeyDisabled) => key.switch = Switch::On,
                 Err(Code::KeyExpired) => key.expires_at = None,
                 Err(Code::SecretRotatedOut) => proof = Proof::Current,
                 Err(Code::WrongEnvironment) => asked.environment = Some(Environment::Test),
@@ -155,13 +193,14 @@ mod tests {
 
     #[test]
     fn a_key_is_good_until_its_expiry_and_not_at_it() {
-        let key = Standing { expires_at: Some(NOW), ..good() };
+        let held = Held::new();
+        let key = Standing { expires_at: Some(NOW), ..held.good() };
         let just_before = NOW.before(Duration::from_micros(1));
         assert_eq!(key.decide(Proof::Current, &from("192.0.2.1"), just_before), Ok(()));
         assert_eq!(key.decide(Proof::Current, &from("192.0.2.1"), NOW), Err(Code::KeyExpired));
         let previous = Proof::Previous { expires_at: NOW };
-        assert_eq!(good().decide(previous, &from("192.0.2.1"), just_before), Ok(()));
-        assert_eq!(good().decide(previous, &from("192.0.2.1"), NOW), Err(Code::SecretRotatedOut));
+        assert_eq!(Held::new().good().decide(previous, &from("192.0.2.1"), just_before), Ok(()));
+        assert_eq!(Held::new().good().decide(previous, &from("192.0.2.1"), NOW), Err(Code::SecretRotatedOut));
     }
 
     #[test]
@@ -173,7 +212,7 @@ mod tests {
             ("::ffff:192.0.3.0", false),
             ("2001:db8::1", false),
         ] {
-            let answer = good().decide(Proof::Current, &from(source), NOW);
+            let answer = Held::new().good().decide(Proof::Current, &from(source), NOW);
             assert_eq!(answer.is_ok(), allowed, "{source}");
         }
     }
@@ -181,14 +220,12 @@ mod tests {
     #[test]
     fn a_source_that_is_not_known_is_allowed_only_where_every_source_is() {
         let asked = Asked::default();
-        assert_eq!(good().decide(Proof::Current, &asked, NOW), Err(Code::SourceNotAllowed));
-        let open = Standing { allowed_networks: Box::new([]), ..good() };
-        assert_eq!(open.decide(Proof::Current, &asked, NOW), Ok(()));
+        assert_eq!(Held::new().good().decide(Proof::Current, &asked, NOW), Err(Code::SourceNotAllowed));
+        assert_eq!(Held::new().open().decide(Proof::Current, &asked, NOW), Ok(()));
     }
 
     #[test]
     fn all_scopes_that_are_asked_for_must_be_there_by_their_whole_names() {
-        let open = Standing { allowed_networks: Box::new([]), ..good() };
         for (asked, allowed) in [
             (&["reports:read"][..], true),
             (&["reports:read", "reports:write"], false),
@@ -197,7 +234,11 @@ mod tests {
         ] {
             let required: Vec<String> = asked.iter().map(ToString::to_string).collect();
             let asked = Asked { required_scopes: &required, ..Asked::default() };
-            assert_eq!(open.decide(Proof::Current, &asked, NOW).is_ok(), allowed, "{required:?}");
+            assert_eq!(
+                Held::new().open().decide(Proof::Current, &asked, NOW).is_ok(),
+                allowed,
+                "{required:?}"
+            );
         }
     }
 }

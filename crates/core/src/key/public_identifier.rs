@@ -15,7 +15,7 @@ pub struct KeyId([u8; ID_CHARS]);
 
 impl KeyId {
     /// A random ID: 71 bits. Another key may have it, so whoever stores it inserts again with another on a clash.
-    pub(super) fn random(randomness: &dyn Randomness) -> KeyId {
+    pub fn random(randomness: &dyn Randomness) -> KeyId {
         let mut chars = [0; ID_CHARS];
         base62::fill(&mut chars, randomness);
         KeyId(chars)

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use super::{Brand, Environment, KeyId, PublicIdentifier, RateLimit, Standing};
+use super::{Brand, Environment, KeyId, PublicIdentifier, RateLimit, Switch};
 use crate::{ActorRef, Timestamp, WorkspaceId};
 
 /// An API key, without its secret and without the digest of it.
@@ -100,18 +100,15 @@ impl ApiKey {
 
     /// Its state at `now`.
     pub fn status(&self, now: Timestamp) -> KeyStatus {
-        self.standing().status(now)
+        KeyStatus::of(self.switch(), self.expires_at, now)
     }
 
-    /// The part that decides what it may do.
-    pub fn standing(&self) -> Standing {
-        Standing {
-            environment: self.environment,
-            enabled: self.enabled,
-            revoked_at: self.revoked_at,
-            expires_at: self.expires_at,
-            scopes: self.scopes.iter().map(|scope| scope.as_str().into()).collect(),
-            allowed_networks: self.allowed_networks.clone().into(),
+    /// Whether it is on.
+    pub fn switch(&self) -> Switch {
+        match (self.revoked_at, self.enabled) {
+            (Some(_), _) => Switch::Revoked,
+            (None, false) => Switch::Off,
+            (None, true) => Switch::On,
         }
     }
 }

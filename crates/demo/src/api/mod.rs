@@ -68,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
         let verified = parts.extensions.get::<Verified>();
-        let workspace = verified.and_then(|verified| verified.workspace_external_id.clone());
+        let workspace = verified.and_then(|verified| verified.workspace_external_id().map(str::to_owned));
         workspace.map(|workspace| Caller { workspace }).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }

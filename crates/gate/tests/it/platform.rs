@@ -127,13 +127,13 @@ async fn who(headers: HeaderMap, verified: Option<Extension<Verified>>) -> Json<
         .collect();
     let caller = verified.map(|Extension(key)| {
         json!({
-            "key_id": key.key_id,
-            "name": key.name,
-            "workspace_id": key.workspace_id,
-            "workspace_external_id": key.workspace_external_id,
-            "environment": key.environment,
-            "scopes": key.scopes,
-            "metadata": key.metadata,
+            "key_id": key.key_id(),
+            "name": key.name(),
+            "workspace_id": key.workspace_id(),
+            "workspace_external_id": key.workspace_external_id(),
+            "environment": key.environment(),
+            "scopes": key.scopes(),
+            "metadata": key.metadata(),
         })
     });
     Json(json!({ "caller": caller, "forged": forged }))

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use keybell_app::App;
+use keybell_web::Site;
 
 use crate::config::{Config, Environment, reached_at};
 use crate::control::ControlSocket;
@@ -39,7 +40,7 @@ pub(crate) struct Running {
     /// Where it listens.
     pub(crate) listen: std::net::SocketAddr,
     store: keybell_store::Store,
-    connections: Connections,
+    connections: Connections<Site>,
     workers: Workers,
 }
 
@@ -64,14 +65,14 @@ impl Running {
         app.start_engine(workers.handles()).await?;
         tokio::spawn(metrics::keep_up(recorder.clone()));
         let render = metrics::renderer(&recorder, &app, &store);
-        let router = match metrics_listeners {
-            None => keybell_web::router_with_metrics(app.clone(), render),
+        let site = match metrics_listeners {
+            None => keybell_web::site_with_metrics(app.clone(), render),
             Some(listeners) => {
                 tracing::info!(address = %listeners.address, "serving metrics");
                 for socket in listeners.sockets {
                     tokio::spawn(metrics::serve(socket, render.clone()));
                 }
-                keybell_web::router(app.clone())
+                keybell_web::site(app.clone())
             }
         };
         match ControlSocket::bind(&config.data_dir()) {
@@ -85,7 +86,7 @@ impl Running {
             max_connections: config.server.max_connections,
             header_timeout: config.server.header_timeout,
         };
-        let connections = Connections::new(router, limits);
+        let connections = Connections::new(site, limits);
         let Listeners { address: listen, sockets } = listeners;
         for (socket, worker) in sockets.into_iter().zip(workers.handles()) {
             worker.spawn(connections.clone().accept(socket));

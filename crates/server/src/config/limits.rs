@@ -6,7 +6,7 @@ use keybell_app::settings::{LimitSettings, RetentionSettings};
 
 use super::reader::Reader;
 
-/// All keys of an installation are in memory, at some 500 bytes each.
+/// All keys of an installation are in memory, at some 250 bytes each.
 const API_KEYS_MAX: u32 = 1_000_000;
 /// All webhooks of an installation are in memory, and an event is matched with each of its workspace's.
 const WEBHOOKS_MAX: u32 = 10_000;
@@ -34,5 +34,14 @@ pub(super) fn read_retention(from: &mut Reader) -> Option<RetentionSettings> {
             "at most retention.events: an attempt is not kept without its event",
         );
     }
-    Some(RetentionSettings { events: events?, attempts: attempts? })
+    let usage = ["retention.usage_minutes", "retention.usage_hours", "retention.usage_days"];
+    let [usage_minutes, usage_hours, usage_days] =
+        usage.map(|setting| from.duration(setting, KEPT_MIN..=KEPT_MAX));
+    Some(RetentionSettings {
+        events: events?,
+        attempts: attempts?,
+        usage_minutes: usage_minutes?,
+        usage_hours: usage_hours?,
+        usage_days: usage_days?,
+    })
 }

@@ -9,6 +9,7 @@ mod database;
 mod delivery;
 mod duration;
 mod fault;
+mod keys;
 mod layers;
 mod limits;
 mod log;
@@ -30,6 +31,7 @@ pub(crate) use database::Database;
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use fault::BadConfig;
 use fault::Origin;
+pub(crate) use keys::Keys;
 pub(crate) use layers::DEFAULT;
 use layers::{Layers, MASTER_KEY_VARIABLE};
 pub(crate) use log::{Format, Log};
@@ -48,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// `[brand]`.
     pub(crate) brand: Brand,
+    /// `[keys]`.
+    pub(crate) keys: Keys,
     /// `[events] declare_on_publish`.
     pub(crate) declare_on_publish: bool,
     /// `[delivery]`.
@@ -112,6 +116,7 @@ impl Config {
         let database = Database::read(&mut from);
         let effective = database.as_ref().map(|database| effective(from.layers(), &database.url));
         let brand = Brand::read(&mut from);
+        let keys = Keys::read(&mut from);
         let declare_on_publish = from.flag("events.declare_on_publish");
         let delivery = delivery::read(&mut from);
         let limits = limits::read(&mut from);
@@ -123,6 +128,7 @@ impl Config {
                 server: server?,
                 database: database?,
                 brand: brand?,
+                keys: keys?,
                 declare_on_publish: declare_on_publish?,
                 delivery: delivery?,
                 limits: limits?,
@@ -169,6 +175,8 @@ impl Config {
             node: self.server.node.clone().unwrap_or_else(|| machine.to_owned()),
             trusted_proxies: self.server.trusted_proxies.clone(),
             delivery: self.delivery.clone(),
+            rate_limits: self.keys.rate_limits.clone(),
+            refuse_browsers: self.keys.refuse_browsers,
             limits: self.limits.clone(),
             retention: self.retention.clone(),
             event_types_on_the_fly: self.declare_on_publish,

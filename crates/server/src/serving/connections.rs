@@ -1,12 +1,13 @@
 //! Connections: accepted up to a bound, served over HTTP/1.1 with keep-alive, and closed in peace at the end.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -14,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tower::Service as _;
+use tower::Service;
 
 /// The head of a request: more than any browser's cookies need.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -34,18 +35,22 @@ pub(crate) struct ConnectionLimits {
 
 /// The connections of all listeners. Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub(crate) struct Connections {
-    router: Router,
+pub(crate) struct Connections<S> {
+    site: S,
     limits: ConnectionLimits,
     free: Arc<Semaphore>,
     ending: watch::Sender<bool>,
 }
 
-impl Connections {
-    /// Connections that `router` answers.
-    pub(crate) fn new(router: Router, limits: ConnectionLimits) -> Connections {
+impl<S> Connections<S>
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    /// Connections that `site` answers.
+    pub(crate) fn new(site: S, limits: ConnectionLimits) -> Connections<S> {
         let free = Arc::new(Semaphore::new(limits.max_connections));
-        Connections { router, limits, free, ending: watch::channel(false).0 }
+        Connections { site, limits, free, ending: watch::channel(false).0 }
     }
 
     /// Accepts and serves on the runtime that it runs on, until the end.
@@ -96,10 +101,10 @@ impl Connections {
         let mut ending = self.ending.subscribe();
         // Answers are written whole; to wait for more to send with them only delays them.
         let _ = stream.set_nodelay(true);
-        let router = self.router;
+        let site = self.site;
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().call(request)
+            site.clone().call(request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -130,6 +135,7 @@ async fn told(ending: &mut watch::Receiver<bool>) {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -138,7 +144,7 @@ mod tests {
 
     struct Served {
         address: SocketAddr,
-        connections: Connections,
+        connections: Connections<Router>,
     }
 
     fn serve(router: Router, limits: ConnectionLimits) -> Served {

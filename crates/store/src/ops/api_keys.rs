@@ -1,11 +1,22 @@
 //! API keys. What is stored of a secret is its digest; what is looked up by is the ID, never the digest.
 //!
 //! Every change makes `updated_at` greater, so that it tells versions of a record apart: an edit names the version it
-//! was made from, and the memory never lets an older version replace a newer one.
+//! was made from, and the memory never lets an older version replace a newer one. That a key was used is no change.
 
+pub(super) mod change;
+pub(super) mod import;
+pub(super) mod last_use;
+pub(super) mod load;
+
+pub use change::{Changed, EditKey, EndOverlap, RevokeKey, RevokeKeys, RotateKey};
+pub use import::{ImportKeys, Imported};
+pub use last_use::{LastUse, RecordLastUses};
+pub use load::{LoadKeys, LoadedKey, LoadedPrevious};
+
+use ipnet::IpNet;
 use keybell_core::grant::Origin;
 use keybell_core::key::{ApiKey, Digest, Environment, KeyId, KeyStatus, PreviousSecret};
-use keybell_core::{ActorRef, Timestamp, WorkspaceId};
+use keybell_core::{Timestamp, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::audit::{self, AuditFact};
@@ -17,18 +28,22 @@ macro_rules! columns {
     () => {
         "workspace_id, id, environment, name, description, digest, pepper, previous_digest, previous_pepper, \
          previous_expires_at, previous_last_used_at, enabled, scopes, allowed_networks, rate_limits, metadata, \
-         expires_at, created_at, created_by, updated_at, last_used_at, last_used_from, revoked_at, revoked_by"
+         expires_at, created_at, created_by, updated_at, last_used_at, last_used_from, revoked_at, revoked_by, \
+         digest_of, previous_digest_of"
     };
 }
+use columns;
 
 statements! {
     INSERT = "INSERT INTO api_keys (workspace_id, id, environment, name, description, digest, pepper, enabled, scopes, \
-              allowed_networks, rate_limits, metadata, expires_at, created_at, created_by_id, created_by, updated_at) \
-              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $14 \
+              allowed_networks, rate_limits, metadata, expires_at, created_at, created_by_id, created_by, updated_at, \
+              digest_of) \
+              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $14, $18 \
               WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
               AND (SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1) < $17 \
               ON CONFLICT DO NOTHING";
     ID_TAKEN = "SELECT id FROM api_keys WHERE id = $1";
+    IMPORTED = "SELECT id FROM api_keys WHERE digest = $1 AND digest_of = 'sha256'";
     WORKSPACE = "SELECT id FROM workspaces WHERE id = $1";
     BY_ID = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM api_keys \
@@ -39,20 +54,6 @@ statements! {
             AND (CAST($7 AS TEXT) IS NULL OR LOWER(name) LIKE $8 ESCAPE '!' OR name LIKE $7 ESCAPE '!' \
             OR LOWER(description) LIKE $8 ESCAPE '!' OR description LIKE $7 ESCAPE '!' OR id = $9) \
             ORDER BY created_at DESC, id DESC LIMIT $10");
-    LOAD = concat!("SELECT ", columns!(), " FROM api_keys \
-            WHERE (workspace_id, id) > ($1, $2) ORDER BY workspace_id, id LIMIT $3");
-    EDIT = concat!("UPDATE api_keys SET name = $5, description = $6, enabled = $7, scopes = $8, \
-            allowed_networks = $9, rate_limits = $10, metadata = $11, expires_at = $12, updated_at = $13 \
-            WHERE workspace_id = $1 AND id = $2 AND updated_at = $3 AND revoked_at IS NULL \
-            AND (CAST($4 AS TEXT) IS NULL OR created_by_id = $4) RETURNING ", columns!());
-    ROTATE = concat!("UPDATE api_keys SET previous_digest = digest, previous_pepper = pepper, \
-            previous_expires_at = $5, previous_last_used_at = last_used_at, digest = $6, pepper = $7, updated_at = $8 \
-            WHERE workspace_id = $1 AND id = $2 AND updated_at = $3 AND revoked_at IS NULL \
-            AND (CAST($4 AS TEXT) IS NULL OR created_by_id = $4) RETURNING ", columns!());
-    REVOKE = concat!("UPDATE api_keys SET revoked_at = $4, revoked_by = $5, \
-            updated_at = CASE WHEN updated_at >= $4 THEN updated_at + 1 ELSE $4 END \
-            WHERE workspace_id = $1 AND id = $2 AND revoked_at IS NULL \
-            AND (CAST($3 AS TEXT) IS NULL OR created_by_id = $3) RETURNING ", columns!());
 }
 
 /// An API key as it is stored: the record, and what is remembered of its secrets.
@@ -66,13 +67,41 @@ pub struct StoredKey {
     pub previous: Option<StoredDigest>,
 }
 
-/// A digest, and the number of the pepper it was made under.
+/// A digest, the number of the pepper it was made under, and what it is of.
 #[derive(Clone, Copy)]
 pub struct StoredDigest {
     /// The digest.
     pub digest: Digest,
     /// The pepper's number.
     pub pepper: u32,
+    /// What it is of.
+    pub of: DigestOf,
+}
+
+/// What a digest is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestOf {
+    /// The secret of a key that we gave out.
+    Secret,
+    /// The SHA-256 of the text of a key that another system gave out.
+    ImportedText,
+}
+
+impl DigestOf {
+    const fn as_str(self) -> &'static str {
+        match self {
+            DigestOf::Secret => "secret",
+            DigestOf::ImportedText => "sha256",
+        }
+    }
+
+    fn parse(word: &str) -> Result<DigestOf, StoreError> {
+        match word {
+            "secret" => Ok(DigestOf::Secret),
+            "sha256" => Ok(DigestOf::ImportedText),
+            _ => Err(StoreError::Corrupt { what: "word for what a digest is of" }),
+        }
+    }
 }
 
 /// What came of adding a key.
@@ -82,24 +111,12 @@ pub enum Inserted {
     Done,
     /// Another key has this ID; try with another.
     IdTaken,
+    /// An imported key has this digest.
+    ImportedBefore,
     /// The workspace has as many as it may.
     Full,
     /// The workspace was deleted meanwhile.
     NoWorkspace,
-}
-
-/// What came of changing a key.
-pub enum Changed {
-    /// It is changed: the record as it is now.
-    Done(Box<StoredKey>),
-    /// It was revoked before: the record as it was left.
-    Revoked(Box<StoredKey>),
-    /// Somebody changed it since the version that the change was made from.
-    Stale,
-    /// It is somebody else's, and whoever asks may only change their own.
-    NotTheirs,
-    /// The workspace has no such key.
-    Missing,
 }
 
 /// Adds a key.
@@ -119,40 +136,55 @@ impl Op for InsertKey {
     type Out = Inserted;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
-        let StoredKey { key, current, .. } = &self.stored;
-        let written = Written::of(key);
-        let created_by = json::write(&key.created_by);
-        let args = [
-            (&key.workspace).into(),
-            key.id.as_str().into(),
-            key.environment.as_str().into(),
-            (&key.name).into(),
-            (&key.description).into(),
-            current.digest.as_bytes().as_slice().into(),
-            i64::from(current.pepper).into(),
-            key.enabled.into(),
-            (&written.scopes).into(),
-            (&written.allowed_networks).into(),
-            (&written.rate_limits).into(),
-            (&written.metadata).into(),
-            key.expires_at.into(),
-            key.created_at.into(),
-            (&key.created_by.id).into(),
-            (&created_by).into(),
-            i64::from(self.keys_max).into(),
-        ];
-        if tx.exec(&INSERT, &args)? == 0 {
-            let taken = tx.as_read().first(&ID_TAKEN, &[key.id.as_str().into()], |_| Ok(()))?;
-            let workspace = tx.as_read().first(&WORKSPACE, &[(&key.workspace).into()], |_| Ok(()))?;
-            return Ok(match (workspace, taken) {
-                (None, _) => Inserted::NoWorkspace,
-                (Some(()), Some(())) => Inserted::IdTaken,
-                (Some(()), None) => Inserted::Full,
-            });
-        }
-        audit::entry(tx, key.workspace, &key.created_by, &self.origin, &self.fact)?;
-        Ok(Inserted::Done)
+        insert(tx, &self.stored, self.keys_max, &self.origin, &self.fact)
     }
+}
+
+/// Adds a key with its audit entry, unless something is in the way.
+fn insert(
+    tx: &mut dyn Tx,
+    stored: &StoredKey,
+    keys_max: u32,
+    origin: &Origin,
+    fact: &AuditFact,
+) -> Result<Inserted, StoreError> {
+    let StoredKey { key, current, .. } = stored;
+    let written = Written::of(key);
+    let created_by = json::write(&key.created_by);
+    let args = [
+        (&key.workspace).into(),
+        key.id.as_str().into(),
+        key.environment.as_str().into(),
+        (&key.name).into(),
+        (&key.description).into(),
+        current.digest.as_bytes().as_slice().into(),
+        i64::from(current.pepper).into(),
+        key.enabled.into(),
+        (&written.scopes).into(),
+        (&written.allowed_networks).into(),
+        (&written.rate_limits).into(),
+        (&written.metadata).into(),
+        key.expires_at.into(),
+        key.created_at.into(),
+        (&key.created_by.id).into(),
+        (&created_by).into(),
+        i64::from(keys_max).into(),
+        current.of.as_str().into(),
+    ];
+    if tx.exec(&INSERT, &args)? == 0 {
+        let there = |tx: &mut dyn Tx, sql, arg| tx.as_read().first(sql, &[arg], |_| Ok(()));
+        return Ok(if there(tx, &WORKSPACE, (&key.workspace).into())?.is_none() {
+            Inserted::NoWorkspace
+        } else if there(tx, &ID_TAKEN, key.id.as_str().into())?.is_some() {
+            Inserted::IdTaken
+        } else if there(tx, &IMPORTED, current.digest.as_bytes().as_slice().into())?.is_some() {
+            Inserted::ImportedBefore
+        } else {
+            Inserted::Full
+        });
+    }
+    audit::entry(tx, key.workspace, &key.created_by, origin, fact)?;
+    Ok(Inserted::Done)
 }
 
 /// One key of a workspace.
@@ -232,178 +264,6 @@ fn containing(text: &str) -> String {
     pattern
 }
 
-/// Keys of all workspaces, in the order of their primary key: what is read into memory at the start.
-#[derive(Debug)]
-pub struct LoadKeys {
-    /// Only keys after this one.
-    pub after: Option<(WorkspaceId, KeyId)>,
-    /// Most keys to give.
-    pub rows: i64,
-}
-
-impl Query for LoadKeys {
-    const NAME: &'static str = "api_keys.load";
-    type Out = Vec<StoredKey>;
-
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let first = WorkspaceId::from_bytes([0; 16]);
-        let (workspace, id) =
-            self.after.as_ref().map_or((&first, ""), |(workspace, id)| (workspace, id.as_str()));
-        tx.all(&LOAD, &[workspace.into(), id.into(), self.rows.into()], read_key)
-    }
-}
-
-/// Writes what may be edited of a key, made from the version `from`.
-pub struct EditKey {
-    /// The record as it shall be; its `updated_at` is greater than `from`.
-    pub key: ApiKey,
-    /// The `updated_at` of the record that the edit was made from.
-    pub from: Timestamp,
-    /// Only if it was made by this member.
-    pub only_made_by: Option<String>,
-    /// Who edits it.
-    pub by: ActorRef,
-    /// From where.
-    pub origin: Origin,
-    /// For the audit log.
-    pub fact: AuditFact,
-}
-
-impl Op for EditKey {
-    const NAME: &'static str = "api_keys.edit";
-    type Out = Changed;
-
-    fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
-        let key = &self.key;
-        let written = Written::of(key);
-        let args = [
-            (&key.workspace).into(),
-            key.id.as_str().into(),
-            self.from.into(),
-            self.only_made_by.as_ref().into(),
-            (&key.name).into(),
-            (&key.description).into(),
-            key.enabled.into(),
-            (&written.scopes).into(),
-            (&written.allowed_networks).into(),
-            (&written.rate_limits).into(),
-            (&written.metadata).into(),
-            key.expires_at.into(),
-            key.updated_at.into(),
-        ];
-        let Some(changed) = tx.as_read().first(&EDIT, &args, read_key)? else {
-            return why_not(tx, key.workspace, key.id, self.only_made_by.as_deref());
-        };
-        audit::entry(tx, key.workspace, &self.by, &self.origin, &self.fact)?;
-        Ok(Changed::Done(Box::new(changed)))
-    }
-}
-
-/// Gives a key a new secret, made from the version `from`; the one it has stays good until `overlap_until`.
-pub struct RotateKey {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// The key.
-    pub id: KeyId,
-    /// Of the new secret.
-    pub digest: StoredDigest,
-    /// The end of the overlap.
-    pub overlap_until: Timestamp,
-    /// The `updated_at` of the record that the rotation was decided on.
-    pub from: Timestamp,
-    /// When; greater than `from`.
-    pub at: Timestamp,
-    /// Only if it was made by this member.
-    pub only_made_by: Option<String>,
-    /// Who rotates it.
-    pub by: ActorRef,
-    /// From where.
-    pub origin: Origin,
-    /// For the audit log.
-    pub fact: AuditFact,
-}
-
-impl Op for RotateKey {
-    const NAME: &'static str = "api_keys.rotate";
-    type Out = Changed;
-
-    fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
-        let args = [
-            (&self.workspace).into(),
-            self.id.as_str().into(),
-            self.from.into(),
-            self.only_made_by.as_ref().into(),
-            self.overlap_until.into(),
-            self.digest.digest.as_bytes().as_slice().into(),
-            i64::from(self.digest.pepper).into(),
-            self.at.into(),
-        ];
-        let Some(changed) = tx.as_read().first(&ROTATE, &args, read_key)? else {
-            return why_not(tx, self.workspace, self.id, self.only_made_by.as_deref());
-        };
-        audit::entry(tx, self.workspace, &self.by, &self.origin, &self.fact)?;
-        Ok(Changed::Done(Box::new(changed)))
-    }
-}
-
-/// Revokes a key for ever. Again is [`Changed::Revoked`], unchanged.
-#[derive(Debug)]
-pub struct RevokeKey {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// The key.
-    pub id: KeyId,
-    /// When.
-    pub at: Timestamp,
-    /// Only if it was made by this member.
-    pub only_made_by: Option<String>,
-    /// Who revokes it.
-    pub by: ActorRef,
-    /// From where.
-    pub origin: Origin,
-    /// For the audit log.
-    pub fact: AuditFact,
-}
-
-impl Op for RevokeKey {
-    const NAME: &'static str = "api_keys.revoke";
-    type Out = Changed;
-
-    fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
-        let by = json::write(&self.by);
-        let args = [
-            (&self.workspace).into(),
-            self.id.as_str().into(),
-            self.only_made_by.as_ref().into(),
-            self.at.into(),
-            (&by).into(),
-        ];
-        let Some(changed) = tx.as_read().first(&REVOKE, &args, read_key)? else {
-            return why_not(tx, self.workspace, self.id, self.only_made_by.as_deref());
-        };
-        audit::entry(tx, self.workspace, &self.by, &self.origin, &self.fact)?;
-        Ok(Changed::Done(Box::new(changed)))
-    }
-}
-
-/// Why a guarded change changed nothing.
-fn why_not(
-    tx: &mut dyn Tx,
-    workspace: WorkspaceId,
-    id: KeyId,
-    only_made_by: Option<&str>,
-) -> Result<Changed, StoreError> {
-    let found = tx.as_read().first(&BY_ID, &[(&workspace).into(), id.as_str().into()], read_key)?;
-    Ok(match found {
-        None => Changed::Missing,
-        Some(stored) if only_made_by.is_some_and(|member| member != stored.key.created_by.id) => {
-            Changed::NotTheirs
-        }
-        Some(stored) if stored.key.revoked_at.is_some() => Changed::Revoked(Box::new(stored)),
-        Some(_) => Changed::Stale,
-    })
-}
-
 /// The fields of a key that are stored as JSON, written.
 struct Written {
     scopes: String,
@@ -432,31 +292,59 @@ pub(super) fn read_pepper(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| StoreError::Corrupt { what: "pepper number" })
 }
 
+fn read_stored_digest(
+    row: &dyn Row,
+    digest: usize,
+    pepper: usize,
+    of: usize,
+) -> Result<StoredDigest, StoreError> {
+    Ok(StoredDigest {
+        digest: read_digest(row.bytes(digest)?)?,
+        pepper: read_pepper(row.int(pepper)?)?,
+        of: DigestOf::parse(row.text(of)?)?,
+    })
+}
+
+fn read_networks(text: &str) -> Result<Vec<IpNet>, StoreError> {
+    let networks: Vec<String> = json::read(text, "list of networks")?;
+    let networks: Result<_, _> = networks.iter().map(|network| network.parse()).collect();
+    networks.map_err(|_| StoreError::Corrupt { what: "network" })
+}
+
+fn read_environment(word: &str) -> Result<Environment, StoreError> {
+    Environment::parse(word).ok_or(StoreError::Corrupt { what: "environment" })
+}
+
+fn read_id(text: &str) -> Result<KeyId, StoreError> {
+    KeyId::parse(text).ok_or(StoreError::Corrupt { what: "key id" })
+}
+
 /// Reads the columns of `columns!`, in their order.
 fn read_key(row: &dyn Row) -> Result<StoredKey, StoreError> {
-    let current = StoredDigest { digest: read_digest(row.bytes(5)?)?, pepper: read_pepper(row.int(6)?)? };
+    let current = read_stored_digest(row, 5, 6, 24)?;
     let previous = match row.opt_bytes(7)? {
-        Some(digest) => {
-            Some(StoredDigest { digest: read_digest(digest)?, pepper: read_pepper(row.int(8)?)? })
-        }
+        // A rotation from before imports were known left the word out.
+        Some(digest) => Some(StoredDigest {
+            digest: read_digest(digest)?,
+            pepper: read_pepper(row.int(8)?)?,
+            of: row.opt_text(25)?.map_or(Ok(DigestOf::Secret), DigestOf::parse)?,
+        }),
         None => None,
     };
     let previous_secret = match row.opt_at(9)? {
         Some(expires_at) => Some(PreviousSecret { expires_at, last_used_at: row.opt_at(10)? }),
         None => None,
     };
-    let networks: Vec<String> = json::read(row.text(13)?, "list of networks")?;
-    let networks: Result<_, _> = networks.iter().map(|network| network.parse()).collect();
     let key = ApiKey {
         workspace: row.id(0)?,
-        id: KeyId::parse(row.text(1)?).ok_or(StoreError::Corrupt { what: "key id" })?,
-        environment: Environment::parse(row.text(2)?).ok_or(StoreError::Corrupt { what: "environment" })?,
+        id: read_id(row.text(1)?)?,
+        environment: read_environment(row.text(2)?)?,
         name: row.text(3)?.to_owned(),
         description: row.text(4)?.to_owned(),
         previous_secret,
         enabled: row.bool(11)?,
         scopes: json::read(row.text(12)?, "list of scopes")?,
-        allowed_networks: networks.map_err(|_| StoreError::Corrupt { what: "network" })?,
+        allowed_networks: read_networks(row.text(13)?)?,
         rate_limits: json::read(row.text(14)?, "list of rate limits")?,
         metadata: json::read(row.text(15)?, "metadata")?,
         expires_at: row.opt_at(16)?,

@@ -19,6 +19,7 @@ pub mod retention;
 pub mod scopes;
 pub mod sessions;
 pub mod signing_secrets;
+pub mod usage;
 pub mod webhooks;
 pub mod workspaces;
 
@@ -30,6 +31,10 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
     [
         accounts::STATEMENTS,
         api_keys::STATEMENTS,
+        api_keys::change::STATEMENTS,
+        api_keys::import::STATEMENTS,
+        api_keys::last_use::STATEMENTS,
+        api_keys::load::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         deliveries::STATEMENTS,
@@ -46,6 +51,7 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         scopes::STATEMENTS,
         sessions::STATEMENTS,
         signing_secrets::STATEMENTS,
+        usage::STATEMENTS,
         webhooks::STATEMENTS,
         workspaces::STATEMENTS,
     ]

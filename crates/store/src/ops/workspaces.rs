@@ -16,6 +16,7 @@ statements! {
     EDIT = "UPDATE workspaces SET name = $2, external_id = $3 WHERE id = $1 \
             AND NOT EXISTS (SELECT 1 FROM workspaces other WHERE other.external_id = $3 AND other.id <> $1)";
     DELETE_API_KEYS = "DELETE FROM api_keys WHERE workspace_id = $1";
+    DELETE_KEY_USAGE = "DELETE FROM key_usage WHERE workspace_id = $1";
     DELETE_SIGNING_SECRETS = "DELETE FROM signing_secrets WHERE workspace_id = $1";
     DELETE_WEBHOOKS = "DELETE FROM webhooks WHERE workspace_id = $1";
     DELETE_PENDING = "DELETE FROM pending_deliveries WHERE workspace_id = $1";
@@ -28,8 +29,9 @@ statements! {
 }
 
 /// What goes with a workspace, secrets first, so that whatever else fails they are the first to be gone.
-static DELETE_ALL: [&crate::Sql; 9] = [
+static DELETE_ALL: [&crate::Sql; 10] = [
     &DELETE_API_KEYS,
+    &DELETE_KEY_USAGE,
     &DELETE_SIGNING_SECRETS,
     &DELETE_WEBHOOKS,
     &DELETE_PENDING,
@@ -202,7 +204,8 @@ mod tests {
 
     #[test]
     fn every_table_that_begins_with_a_workspace_is_emptied_of_it() {
-        let schema = include_str!("../../migrations/0001_foundation.sql");
+        let schema =
+            crate::migrations::MIGRATIONS.iter().map(crate::migrations::Migration::text).collect::<String>();
         let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|table| {
             let (name, columns) = table.split_once(" (")?;
             columns.trim_start().starts_with("workspace_id ").then_some(name)

@@ -1,6 +1,7 @@
 //! Somebody who calls an installation under test, and what they are answered.
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -84,7 +85,8 @@ impl<'a> Client<'a> {
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().expect("a path");
         request.headers_mut().clone_from(&self.headers);
-        let response = self.app.router().oneshot(request).await.expect("a router never fails");
+        request.extensions_mut().insert(ConnectInfo(super::client_address()));
+        let response = self.app.site.clone().oneshot(request).await.expect("a site never fails");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body in memory can be read").to_bytes();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }

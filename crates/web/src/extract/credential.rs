@@ -9,6 +9,7 @@ use http::request::Parts;
 use keybell_app::App;
 use keybell_core::credential::{Presented, presented};
 use keybell_core::grant::Origin;
+use keybell_core::key::RequestKind;
 use keybell_core::{Actor, Code, Problem};
 
 use super::client::origin;
@@ -49,7 +50,8 @@ impl Credential {
 
 async fn checked_actor(parts: &Parts, app: &App, origin: &Origin) -> Result<Actor, Problem> {
     if let Some(secret_key) = presented_in(&parts.headers)? {
-        return app.actor_of_secret(secret_key.as_str(), origin.source_address);
+        let request = RequestKind::of_method(parts.method.as_str());
+        return app.actor_of_secret(secret_key.as_str(), origin.source_address, request);
     }
     let token = session_token(parts, app).ok_or(Code::MissingCredential)?;
     csrf::check(&parts.method, &parts.headers, &app.settings().public_url)?;

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 async fn served(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("it is bound");
-    let router = keybell_web::router(app.app.clone());
+    let router = keybell_web::site(app.app.clone()).into_router();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     address
@@ -71,7 +71,7 @@ async fn a_body_that_breaks_off_leaves_the_server_serving() {
 
 #[tokio::test]
 async fn figures_are_for_operators_beside_the_api_and_open_on_their_own_listener() {
-    use keybell_web::{metrics_router, router_with_metrics};
+    use keybell_web::{metrics_router, site_with_metrics};
     use tower::ServiceExt;
     let app = TestApp::start().await;
     let key = app.app.create_operator_key("prometheus").await.expect("there is room");
@@ -81,7 +81,7 @@ async fn figures_are_for_operators_beside_the_api_and_open_on_their_own_listener
         let request = key.into_iter().fold(request, |request, key| request.header("x-api-key", key));
         request.body(axum::body::Body::empty()).expect("a request")
     };
-    let beside = router_with_metrics(app.app.clone(), Arc::clone(&render));
+    let beside = site_with_metrics(app.app.clone(), Arc::clone(&render));
     let refused = beside.clone().oneshot(ask(None)).await.expect("a router never fails");
     assert_eq!(refused.status(), 401);
     let told = beside.oneshot(ask(Some(key.reveal()))).await.expect("a router never fails");

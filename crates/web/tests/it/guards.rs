@@ -89,7 +89,16 @@ async fn a_guest_changes_nothing_and_sees_no_payload() {
     let app = TestApp::start().await;
     let workspace = app.workspace("Northwind").await;
     let session = app.member(&workspace, Role::Guest).await;
-    let lists = ["", "/api-keys", "/api-keys/{id}", "/webhooks", "/webhooks/{id}", "/deliveries", "/events"];
+    let lists = [
+        "",
+        "/api-keys",
+        "/api-keys/{id}",
+        "/api-keys/{id}/usage",
+        "/webhooks",
+        "/webhooks/{id}",
+        "/deliveries",
+        "/events",
+    ];
     for operation in operations(&app).await.iter().filter(|operation| operation.is_in_workspace()) {
         let answer = call(&app.session(&session), operation, &workspace).await;
         let rest = operation.path.strip_prefix("/v1/workspaces/{workspace}").expect("it is in a workspace");

@@ -29,7 +29,7 @@ impl Operation {
 
     /// Whether it decides about a key, and so remembers nothing.
     pub(crate) fn is_decision(&self) -> bool {
-        ["/v1/api-keys/verify", "/v1/forward-auth"].contains(&self.path.as_str())
+        ["/v1/api-keys/verify", "/v1/api-keys/{id}/revoke", "/v1/forward-auth"].contains(&self.path.as_str())
     }
 
     /// Whether it concerns one workspace.

@@ -10,6 +10,7 @@ use axum::routing::get;
 use keybell_app::App;
 use keybell_app::accounts::NewAccount;
 use keybell_core::grant::Origin;
+use keybell_core::key::RequestKind;
 use keybell_core::{AccountId, Problem, Randomness, Role};
 use keybell_demo::keybell::Keybell;
 use keybell_demo::platform::{Platform, Say};
@@ -76,7 +77,7 @@ pub(super) async fn furnish(app: &App, ports: Ports, month: Duration) -> Result<
 
 /// Makes the people of the first workspace; their password, and what signs the first one in once.
 async fn people(app: &App, operator_key: &str) -> Result<(String, String), Problem> {
-    let operator = app.actor_of_secret(operator_key, None)?;
+    let operator = app.actor_of_secret(operator_key, None, RequestKind::Unknown)?;
     let workspace = app.resolve_workspace(&operator, world::WORKSPACES[0].0)?;
     let grant = operator.grant(workspace, &Origin::default())?;
     let password = password();

@@ -1,7 +1,7 @@
 //! API keys and operator keys.
 
-use keybell_core::key::{ApiKey, Digest, Environment, KeyId, KeyStatus};
-use keybell_store::ops::{api_keys, operator_keys};
+use keybell_core::key::{ApiKey, Counts, Digest, Environment, KeyId, KeyStatus, Outcome};
+use keybell_store::ops::{api_keys, operator_keys, usage};
 
 use super::dice::Dice;
 use super::{Step, read_as, write, write_as};
@@ -19,6 +19,7 @@ pub(super) const STEPS: &[Step] = &[
             |inserted| match inserted {
                 api_keys::Inserted::Done => "done".to_owned(),
                 api_keys::Inserted::IdTaken => "id taken".to_owned(),
+                api_keys::Inserted::ImportedBefore => "imported before".to_owned(),
                 api_keys::Inserted::Full => "full".to_owned(),
                 api_keys::Inserted::NoWorkspace => "no workspace".to_owned(),
             },
@@ -48,8 +49,88 @@ pub(super) const STEPS: &[Step] = &[
     ("keys.load", |dice| {
         let after = dice.maybe(|dice| (dice.workspace(), key_id(dice)));
         read_as(api_keys::LoadKeys { after, rows: 1 + dice.small(6) }, |list| {
-            format!("{:?}", list.iter().map(show).collect::<Vec<_>>())
+            format!("{:?}", list.iter().map(show_loaded).collect::<Vec<_>>())
         })
+    }),
+    ("keys.import", |dice| {
+        let workspace = dice.workspace();
+        let keys = (0..dice.small(3)).map(|_| {
+            let key = ApiKey { workspace, ..key(dice) };
+            let stored = api_keys::StoredKey { key, current: digest(dice), previous: None };
+            (stored, dice.fact("api_key.imported"))
+        });
+        let keys = distinct(keys.collect());
+        write_as(api_keys::ImportKeys { keys, keys_max: 3, origin: dice.origin() }, |imported| {
+            format!("{imported:?}")
+        })
+    }),
+    ("keys.end_overlap", |dice| {
+        write_as(
+            api_keys::EndOverlap {
+                workspace: dice.workspace(),
+                id: key_id(dice),
+                at: dice.at(),
+                only_made_by: dice.maybe(|dice| dice.by().id),
+                by: dice.by(),
+                origin: dice.origin(),
+                fact: dice.fact("api_key.overlap_ended"),
+            },
+            changed,
+        )
+    }),
+    ("keys.revoke_many", |dice| {
+        let keys = (0..dice.small(4)).map(|_| (key_id(dice), dice.fact("api_key.revoked"))).collect();
+        write_as(
+            api_keys::RevokeKeys {
+                workspace: dice.workspace(),
+                keys,
+                at: dice.at(),
+                only_made_by: dice.maybe(|dice| dice.by().id),
+                by: dice.by(),
+                origin: dice.origin(),
+            },
+            |revoked| format!("{:?}", revoked.iter().map(show).collect::<Vec<_>>()),
+        )
+    }),
+    ("keys.last_uses", |dice| {
+        let one = |dice: &Dice| api_keys::LastUse {
+            workspace: dice.workspace(),
+            id: key_id(dice),
+            at: dice.at(),
+            from: dice.maybe(|dice| dice.pick(&["192.0.2.1", "2001:db8::1"]).to_owned()),
+            previous: dice.maybe(|dice| (dice.digest(250), dice.at())),
+        };
+        let uses = (0..dice.small(4)).map(|_| one(dice)).collect();
+        write_as(api_keys::RecordLastUses { uses }, |changed| changed.to_string())
+    }),
+    ("usage.add", |dice| {
+        let minute = |dice: &Dice| usage::MinuteUsage {
+            workspace: dice.workspace(),
+            at: dice.pick(&usage::Step::ALL).beginning(dice.at()),
+            counts: (0..dice.small(3)).map(|_| (key_id(dice), counts(dice))).collect(),
+        };
+        let minutes = (0..dice.small(3)).map(|_| minute(dice)).collect();
+        let node = dice.pick(&["a", "b"]).to_owned();
+        write_as(usage::AddUsage { node, minutes }, |rows| rows.to_string())
+    }),
+    ("usage.of_key", |dice| {
+        let question = usage::UsageOfKey {
+            workspace: dice.workspace(),
+            id: key_id(dice),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        };
+        read_as(question, |used| format!("{used:?}"))
+    }),
+    ("usage.delete_old", |dice| {
+        let op = usage::DeleteOldUsage {
+            workspace: dice.workspace(),
+            step: dice.pick(&usage::Step::ALL),
+            before: dice.at(),
+            rows: 1 + dice.small(4),
+        };
+        write_as(op, |rows| rows.to_string())
     }),
     ("keys.edit", |dice| {
         write_as(
@@ -147,7 +228,11 @@ fn environment(dice: &Dice) -> Environment {
 }
 
 fn digest(dice: &Dice) -> api_keys::StoredDigest {
-    api_keys::StoredDigest { digest: Digest::from_bytes(dice.digest(250)), pepper: 1 }
+    api_keys::StoredDigest {
+        digest: Digest::from_bytes(dice.digest(250)),
+        pepper: 1,
+        of: dice.pick(&[api_keys::DigestOf::Secret, api_keys::DigestOf::ImportedText]),
+    }
 }
 
 fn key(dice: &Dice) -> ApiKey {
@@ -175,15 +260,50 @@ fn key(dice: &Dice) -> ApiKey {
 }
 
 fn show(stored: &api_keys::StoredKey) -> String {
-    let digest = |digest: &api_keys::StoredDigest| (*digest.digest.as_bytes(), digest.pepper);
+    let digest = |digest: &api_keys::StoredDigest| (*digest.digest.as_bytes(), digest.pepper, digest.of);
     format!("{:?} {:?} {:?}", stored.key, digest(&stored.current), stored.previous.as_ref().map(digest))
+}
+
+fn show_loaded(loaded: &api_keys::LoadedKey) -> String {
+    let previous = loaded.previous.map(|previous| {
+        (*previous.digest.digest.as_bytes(), previous.digest.of, previous.expires_at, previous.last_used_at)
+    });
+    format!(
+        "{} {} {:?} {:?} {:?} {previous:?} {:?} {:?}",
+        loaded.workspace,
+        loaded.id,
+        (loaded.current.digest.as_bytes(), loaded.current.of),
+        loaded.switch,
+        loaded.scopes,
+        (loaded.last_used_at, &loaded.last_used_from),
+        loaded.updated_at,
+    )
+}
+
+/// Keys of one import have different IDs and digests.
+fn distinct<F>(keys: Vec<(api_keys::StoredKey, F)>) -> Vec<(api_keys::StoredKey, F)> {
+    let mut kept: Vec<(api_keys::StoredKey, F)> = Vec::new();
+    for (stored, fact) in keys {
+        let same = |known: &api_keys::StoredKey| {
+            known.key.id == stored.key.id || known.current.digest.matches(&stored.current.digest)
+        };
+        if !kept.iter().any(|(known, _)| same(known)) {
+            kept.push((stored, fact));
+        }
+    }
+    kept
+}
+
+fn counts(dice: &Dice) -> Counts {
+    Counts::of(dice.pick(&Outcome::ALL), dice.small(300).unsigned_abs())
 }
 
 fn changed(changed: api_keys::Changed) -> String {
     match changed {
         api_keys::Changed::Done(stored) => format!("done {}", show(&stored)),
         api_keys::Changed::Revoked(stored) => format!("revoked {}", show(&stored)),
-        api_keys::Changed::Stale => "stale".to_owned(),
+        api_keys::Changed::Already(stored) => format!("already {}", show(&stored)),
+        api_keys::Changed::Stale(stored) => format!("stale {}", show(&stored)),
         api_keys::Changed::NotTheirs => "not theirs".to_owned(),
         api_keys::Changed::Missing => "missing".to_owned(),
     }

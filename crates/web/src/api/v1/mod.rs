@@ -42,14 +42,15 @@ fn resources() -> OpenApiRouter<App> {
         .merge(audit_log::router())
 }
 
-/// What decides about keys. A decision is never replayed from memory: the key may have been revoked since.
+/// What decides about keys, and what only the key itself decides. It is never replayed from memory: the key may have been
+/// revoked since.
 fn decisions() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(verify::router()).merge(forward_auth::router())
+    OpenApiRouter::new().merge(verify::router()).merge(forward_auth::router()).merge(api_keys::own_router())
 }
 
 /// Whether `path` is one of [`decisions`], for the document.
 pub(super) fn is_decision(path: &str) -> bool {
-    path == "/v1/api-keys/verify" || path.starts_with("/v1/forward-auth")
+    path.starts_with("/v1/api-keys/") || path.starts_with("/v1/forward-auth")
 }
 
 /// Answers are for the credential that asked, and some hold a secret: no cache keeps any of them.

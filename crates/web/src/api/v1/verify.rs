@@ -7,7 +7,7 @@ use axum::extract::State;
 use keybell_app::App;
 use keybell_app::verify::{Decision, VerifiedKey};
 use keybell_core::grant::ReadKeys;
-use keybell_core::key::{Asked, fields};
+use keybell_core::key::{Asked, LimitState, RequestKind, fields};
 use keybell_core::{Actor, Code, Problem, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::api_keys::EnvironmentWord;
+use super::shapes::json;
 use crate::extract::{Credential, JsonBody};
 use crate::problem::Answer;
 
@@ -33,6 +34,13 @@ pub(super) struct Verification {
     environment: Option<EnvironmentWord>,
     /// The address of the client. A key with allowed networks is refused without it.
     source_address: Option<String>,
+    /// The method of the client's request. Limits named `reads` and `writes` count by it, and `HEAD` and `OPTIONS` are
+    /// never counted; where it is left out, every limit counts.
+    #[schema(example = "GET", max_length = 32)]
+    method: Option<String>,
+    /// How many requests it counts as; 0 counts nothing and is never over a limit.
+    #[schema(minimum = 0, maximum = 1_000_000_000, default = 1)]
+    rate_limit_cost: Option<u64>,
 }
 
 /// What was decided.
@@ -47,6 +55,28 @@ pub(super) struct Verdict {
     /// The key, where it is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Verified>,
+    /// The rate limits that count the request, and what is left of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limits: Option<Vec<LimitLeft>>,
+    /// Seconds after which the same request would not be over a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+/// What is left of a rate limit.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateLimitLeft)]
+struct LimitLeft {
+    #[schema(example = "reads")]
+    name: String,
+    /// How often in its window.
+    limit: u64,
+    /// In how many seconds.
+    window_seconds: u64,
+    /// How many more requests would be let through at once.
+    remaining: u64,
+    /// Seconds until all of it is free again.
+    reset_seconds: u64,
 }
 
 /// What is known of a valid key.
@@ -91,12 +121,49 @@ pub(super) async fn verify(
     fields::required_scopes("required_scopes", &asked.required_scopes)
         .map_err(|error| Problem::invalid(vec![error]))?;
     let source_address = asked.source_address.as_deref().map(address).transpose()?;
-    let environment = asked.environment.map(Into::into);
-    let about = Asked { required_scopes: &asked.required_scopes, environment, source_address };
+    let about = Asked {
+        required_scopes: &asked.required_scopes,
+        environment: asked.environment.map(Into::into),
+        source_address,
+        request: asked.method.as_deref().map_or(RequestKind::Unknown, RequestKind::of_method),
+        cost: cost(asked.rate_limit_cost)?,
+    };
     Ok(Json(match app.verify_within(within, &asked.secret_key, &about) {
-        Decision::Valid(key) => Verdict { valid: true, code: "valid", key: Some(Verified::of(&key)) },
-        Decision::Refused(code) => Verdict { valid: false, code: code.as_str(), key: None },
+        Decision::Valid(key) => Verdict {
+            valid: true,
+            code: "valid",
+            key: Some(Verified::of(&key)),
+            rate_limits: Some(left(key.rate_limits())),
+            retry_after_seconds: None,
+        },
+        Decision::Refused(refused) => Verdict {
+            valid: false,
+            code: refused.code.as_str(),
+            key: None,
+            rate_limits: (refused.code == Code::RateLimited).then(|| left(&refused.rate_limits)),
+            retry_after_seconds: refused.retry_after_seconds,
+        },
     }))
+}
+
+fn cost(asked: Option<u64>) -> Result<u64, Problem> {
+    let cost = asked.unwrap_or(1);
+    if cost > fields::RATE_LIMIT_MAX {
+        let message = format!("must be from 0 to {}", fields::RATE_LIMIT_MAX);
+        return Err(Problem::field("rate_limit_cost", "out_of_range", message));
+    }
+    Ok(cost)
+}
+
+fn left(limits: &[LimitState]) -> Vec<LimitLeft> {
+    let one = |state: &LimitState| LimitLeft {
+        name: state.limit.name.clone(),
+        limit: state.limit.limit,
+        window_seconds: state.limit.window_seconds,
+        remaining: state.left.remaining,
+        reset_seconds: state.left.reset_seconds,
+    };
+    limits.iter().map(one).collect()
 }
 
 fn address(text: &str) -> Result<IpAddr, Problem> {
@@ -114,7 +181,7 @@ impl Verified {
             workspace_external_id: key.workspace_external_id().map(str::to_owned),
             environment: key.environment().into(),
             scopes: key.scopes().iter().map(ToString::to_string).collect(),
-            metadata: key.metadata().to_owned(),
+            metadata: json(key.metadata().to_owned()),
         }
     }
 }

@@ -128,7 +128,10 @@ async fn a_revoked_key_is_refused_at_once_and_there_is_nothing_left_to_do_with_i
     browser.send(&ask.form("Revoke")).await.is(422);
     assert!(is_good(&app, &secret_key).await, "without the tick nothing happens");
 
-    let page = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    // Now it was used, and a tick is not enough any more.
+    let ask = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(422);
+    assert!(is_good(&app, &secret_key).await, "without its name nothing happens");
+    let page = browser.send(&ask.form("Revoke").with("confirm", "tests")).await.is(200);
     assert!(
         page.text().contains("The key was revoked.") && page.text().contains("Revoked"),
         "{}",

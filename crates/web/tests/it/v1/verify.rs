@@ -55,6 +55,7 @@ async fn a_valid_key_is_described_and_the_answer_kept_by_no_cache() {
                 "scopes": ["reports:read"],
                 "metadata": { "plan": "pro", "n": 1.5 },
             },
+            "rate_limits": [],
         })
     );
 }

@@ -47,6 +47,21 @@ pub(super) struct NewApiKey {
     metadata: Map<String, Value>,
 }
 
+impl From<NewApiKey> for NewKey {
+    fn from(new: NewApiKey) -> NewKey {
+        NewKey {
+            name: new.name,
+            description: new.description,
+            environment: new.environment.into(),
+            scopes: new.scopes,
+            expires_at: new.expires_at.map(|at| at.0),
+            allowed_networks: new.allowed_networks,
+            rate_limits: new.rate_limits.into_iter().map(Into::into).collect(),
+            metadata: new.metadata,
+        }
+    }
+}
+
 /// Create an API key
 ///
 /// The answer has the secret key, once.
@@ -57,16 +72,6 @@ pub(super) async fn create(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewApiKey>,
 ) -> Answer<(StatusCode, Json<ApiKeyWithSecret>)> {
-    let new = NewKey {
-        name: new.name,
-        description: new.description,
-        environment: new.environment.into(),
-        scopes: new.scopes,
-        expires_at: new.expires_at.map(|at| at.0),
-        allowed_networks: new.allowed_networks,
-        rate_limits: new.rate_limits.into_iter().map(Into::into).collect(),
-        metadata: new.metadata,
-    };
-    let issued = app.create_key(grant, new).await?;
+    let issued = app.create_key(grant, new.into()).await?;
     Ok((StatusCode::CREATED, Json(ApiKeyWithSecret::shown(issued, &app))))
 }

@@ -26,6 +26,19 @@ pub(super) enum StatusFilter {
     All,
 }
 
+impl StatusFilter {
+    /// The state that it stands for; `None` for all.
+    pub(super) fn status(self) -> Option<KeyStatus> {
+        match self {
+            StatusFilter::Active => Some(KeyStatus::Active),
+            StatusFilter::Disabled => Some(KeyStatus::Disabled),
+            StatusFilter::Expired => Some(KeyStatus::Expired),
+            StatusFilter::Revoked => Some(KeyStatus::Revoked),
+            StatusFilter::All => None,
+        }
+    }
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -57,13 +70,7 @@ pub(super) async fn list(
     State(app): State<App>,
     QueryParams(query): QueryParams<KeyQuery>,
 ) -> Answer<Json<List<ApiKey>>> {
-    let status = match query.status {
-        StatusFilter::Active => Some(KeyStatus::Active),
-        StatusFilter::Disabled => Some(KeyStatus::Disabled),
-        StatusFilter::Expired => Some(KeyStatus::Expired),
-        StatusFilter::Revoked => Some(KeyStatus::Revoked),
-        StatusFilter::All => None,
-    };
+    let status = query.status.status();
     let filter = KeyFilter { status, environment: query.environment.map(Into::into), search: query.q };
     let listing = app.list_keys(grant, filter, Page::new(query.limit, query.cursor)?).await?;
     Ok(Json(List::of(listing, |key| ApiKey::shown(key, &app))))

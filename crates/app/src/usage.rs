@@ -1,0 +1,148 @@
+//! How keys are used: counted in memory where they are checked, written down every ten seconds.
+//!
+//! No check writes anything. What a crash can lose is documented and small: up to [`USAGE_EVERY`] of counts, and up to
+//! [`LAST_USES_EVERY`] of when keys were last used. An orderly end loses nothing.
+
+mod read;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keybell_core::key::{KeyId, Outcome};
+use keybell_core::{Timestamp, WorkspaceId};
+
+use crate::keyring::{LastUse, LiveKey};
+
+pub use keybell_store::ops::usage::Step;
+pub use read::{POINTS_MAX, UsageQuestion};
+pub(crate) use write::follow;
+pub use write::{LAST_USES_EVERY, USAGE_EVERY};
+
+/// Parts that keys are spread over, so that those who count different keys seldom meet.
+const SHARDS: usize = 16;
+
+/// Counts that may wait to be written while the database does not answer: some hundred megabytes. Past it, counts are
+/// dropped and the metric `keybell_key_usage_dropped_total` says so.
+const WAITING_MAX: usize = 2_000_000;
+
+/// What is counted and not yet written.
+pub(crate) struct Usage {
+    /// Keys that have something to write down.
+    listed: Box<[Mutex<Vec<Arc<LiveKey>>>]>,
+    /// Everything but [`Outcome::Valid`] in the present minute, which is counted at the key itself.
+    others: Box<[Mutex<Tallies>]>,
+    /// Held while it is written and while it is read, so that nothing is seen twice or not at all.
+    waiting: tokio::sync::Mutex<Waiting>,
+}
+
+/// Counts by key, minute and outcome.
+type Tallies = HashMap<(KeyId, u32, Outcome), Tally>;
+
+/// What was gathered and waits to be written.
+#[derive(Default)]
+struct Waiting {
+    tallies: Vec<Tally>,
+    last_uses: HashMap<KeyId, (Arc<LiveKey>, LastUse)>,
+    dropped: u64,
+}
+
+/// How often one outcome came of one key in one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tally {
+    workspace: WorkspaceId,
+    /// In minutes since the Unix epoch.
+    minute: u32,
+    key: KeyId,
+    outcome: Outcome,
+    count: u32,
+}
+
+impl Usage {
+    pub(crate) fn new() -> Usage {
+        Usage {
+            listed: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            others: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            waiting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Counts what came of checking a key.
+    ///
+    /// A count is never lost or told twice. One that comes while a minute ends may be told in either of the two.
+    pub(crate) fn count(&self, key: &Arc<LiveKey>, outcome: Outcome, now: Timestamp) {
+        let minute = u32::try_from(now.seconds() / Step::Minute.seconds()).unwrap_or(0);
+        if outcome != Outcome::Valid {
+            return self.count_other(key, outcome, minute, 1);
+        }
+        let activity = &key.activity;
+        if activity.minute.load(SeqCst) != minute {
+            let before = activity.minute.swap(minute, SeqCst);
+            let counted = activity.valid.swap(0, SeqCst);
+            if counted > 0 {
+                self.count_other(key, Outcome::Valid, before, counted);
+            }
+        }
+        activity.valid.fetch_add(1, SeqCst);
+        // After the count, and looked at before the count by whoever gathers: one of the two sees the other.
+        if !activity.is_listed.load(SeqCst) && !activity.is_listed.swap(true, SeqCst) {
+            lock(shard(&self.listed, key.id)).push(Arc::clone(key));
+        }
+    }
+
+    fn count_other(&self, key: &LiveKey, outcome: Outcome, minute: u32, count: u32) {
+        let tally = Tally { workspace: key.workspace, minute, key: key.id, outcome, count: 0 };
+        let mut others = lock(shard(&self.others, key.id));
+        let tally = others.entry((key.id, minute, outcome)).or_insert(tally);
+        tally.count = tally.count.saturating_add(count);
+    }
+
+    /// Moves what was counted into what waits. `last_use` tells when a key was last used.
+    fn gather(&self, waiting: &mut Waiting, last_use: impl Fn(&LiveKey) -> LastUse) {
+        for listed in &self.listed {
+            let listed = std::mem::take(&mut *lock(listed));
+            for key in listed {
+                key.activity.is_listed.store(false, SeqCst);
+                let minute = key.activity.minute.load(SeqCst);
+                let count = key.activity.valid.swap(0, SeqCst);
+                if count > 0 {
+                    waiting.push(Tally {
+                        workspace: key.workspace,
+                        minute,
+                        key: key.id,
+                        outcome: Outcome::Valid,
+                        count,
+                    });
+                }
+                let used = last_use(&key);
+                waiting.last_uses.insert(key.id, (key, used));
+            }
+        }
+        for others in &self.others {
+            let others = std::mem::take(&mut *lock(others));
+            for tally in others.into_values() {
+                waiting.push(tally);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, tally: Tally) {
+        if self.tallies.len() < WAITING_MAX {
+            self.tallies.push(tally);
+        } else {
+            self.dropped += u64::from(tally.count);
+        }
+    }
+}
+
+fn shard<T>(shards: &[T], id: KeyId) -> &T {
+    let last = id.as_str().as_bytes().last().copied().unwrap_or(0);
+    &shards[usize::from(last) % SHARDS]
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
