@@ -41,9 +41,15 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "nginx",
-        used_for: "the forward-auth test",
+        used_for: "the tests of the gateways",
         is_there: || works("nginx", &["-v"]) || works("/usr/sbin/nginx", &["-v"]),
         packages: &["nginx-light"],
+    },
+    Need {
+        what: "Caddy",
+        used_for: "the tests of the gateways",
+        is_there: || works("caddy", &["version"]),
+        packages: &["caddy"],
     },
     Need {
         what: "Python 3 with venv",
