@@ -12,15 +12,18 @@ mod shared_scopes;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use keybell_core::key::{BadKey, Brand, Digest, ImportedKey, KeyId, Proof, SecretKey};
 use keybell_core::{Timestamp, WorkspaceId};
 use keybell_store::ops::api_keys::{DigestOf, LoadKeys, LoadedKey, StoredDigest, StoredKey};
 use keybell_store::{Store, StoreError};
-use papaya::Operation;
+use papaya::{Compute, Operation, ResizeMode};
 
 pub(crate) use live_key::{LastUse, LiveKey};
 pub(crate) use peppers::{PEPPER, Peppers};
 use shared_scopes::SharedScopes;
+
+use crate::usage::Usage;
 
 /// Keys read at once when the ring is filled: some megabytes, and a read that holds up no other for long.
 const LOADED_AT_ONCE: i64 = 5_000;
@@ -30,7 +33,8 @@ const SOURCE_LOCKS: usize = 64;
 
 /// The keys in memory.
 pub(crate) struct Keyring {
-    keys: papaya::HashMap<KeyId, Arc<LiveKey>>,
+    /// IDs are drawn at random and nobody chooses one, so that a quick hash is as good as a strong one.
+    keys: papaya::HashMap<KeyId, LiveKey, RandomState>,
     /// Keys that another system gave out, by their digest under the newest pepper.
     imported: papaya::HashMap<[u8; 32], KeyId>,
     /// Workspaces that were deleted: a change of one of their keys may still be on its way.
@@ -38,17 +42,25 @@ pub(crate) struct Keyring {
     peppers: Peppers,
     scopes: SharedScopes,
     source_locks: [Mutex<()>; SOURCE_LOCKS],
+    /// Where a record that is replaced leaves what was counted at it.
+    usage: Arc<Usage>,
 }
 
 impl Keyring {
-    pub(crate) fn new(peppers: Peppers) -> Keyring {
+    pub(crate) fn new(peppers: Peppers, usage: Arc<Usage>) -> Keyring {
         Keyring {
-            keys: papaya::HashMap::new(),
+            // A table that grows a little with each change is never done growing where nothing changes, and each look-up
+            // goes through both of them meanwhile.
+            keys: papaya::HashMap::builder()
+                .hasher(RandomState::default())
+                .resize_mode(ResizeMode::Blocking)
+                .build(),
             imported: papaya::HashMap::new(),
             gone: papaya::HashSet::new(),
             peppers,
             scopes: SharedScopes::default(),
             source_locks: std::array::from_fn(|_| Mutex::default()),
+            usage,
         }
     }
 
@@ -63,7 +75,7 @@ impl Keyring {
             let page = store.read(LoadKeys { after, rows: LOADED_AT_ONCE }).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some((last.workspace, last.id));
-            for loaded in page {
+            for loaded in &page {
                 self.put_loaded(loaded);
             }
         }
@@ -71,28 +83,32 @@ impl Keyring {
 
     /// Takes in a key as it is after a change, unless a newer version of it is there.
     pub(crate) fn put(&self, stored: &StoredKey) {
-        self.put_loaded(LoadedKey::from(stored));
+        self.put_loaded(&LoadedKey::from(stored));
     }
 
-    fn put_loaded(&self, loaded: LoadedKey) {
+    fn put_loaded(&self, loaded: &LoadedKey) {
         let (id, workspace) = (loaded.id, loaded.workspace);
         let digests = [Some(loaded.current), loaded.previous.map(|previous| previous.digest)];
-        let key = Arc::new(LiveKey::of(loaded, &self.scopes));
-        self.keys.pin().compute(id, |known| match known {
-            Some((_, known)) if known.version >= key.version => Operation::Abort(()),
+        let keys = self.keys.pin();
+        let put = keys.compute(id, |known| match known {
+            Some((_, known)) if known.version >= loaded.updated_at => Operation::Abort(()),
             Some((_, known)) => {
+                let key = LiveKey::of(loaded, &self.scopes);
                 let _reading = self.source_lock(id);
                 key.inherit(known);
-                Operation::Insert(Arc::clone(&key))
+                Operation::Insert(key)
             }
-            None => Operation::Insert(Arc::clone(&key)),
+            None => Operation::Insert(LiveKey::of(loaded, &self.scopes)),
         });
+        if let Compute::Updated { old: (_, old), .. } = put {
+            self.usage.take_over(old);
+        }
         for digest in digests.into_iter().flatten().filter(|digest| digest.of == DigestOf::ImportedText) {
             self.imported.pin().insert(*digest.digest.as_bytes(), id);
         }
         // After the insertion, so that either this or `forget_workspace` sees what the other did.
         if self.gone.pin().contains(&workspace) {
-            self.keys.pin().remove(&id);
+            keys.remove(&id);
         }
     }
 
@@ -104,25 +120,39 @@ impl Keyring {
         self.imported.pin().retain(|_, id| keys.contains_key(id));
     }
 
-    /// The key of that ID.
-    pub(crate) fn get(&self, id: KeyId) -> Option<Arc<LiveKey>> {
-        self.keys.pin().get(&id).map(Arc::clone)
+    /// What `of` makes of the key of that ID; `None` where there is none.
+    pub(crate) fn with<R>(&self, id: KeyId, of: impl FnOnce(&LiveKey) -> R) -> Option<R> {
+        self.keys.pin().get(&id).map(of)
     }
 
-    /// The key that `text` is a secret of, and which; `None` where it is nobody's. Length, shape and checksum of a key of
-    /// our own come first, so that what was mistyped costs next to nothing.
-    pub(crate) fn prove(&self, text: &str, brand: &Brand) -> Option<(Arc<LiveKey>, Proof)> {
-        match SecretKey::parse(text, brand) {
-            Ok(secret_key) => self.prove_own(&secret_key).or_else(|| self.prove_imported(text)),
-            Err(BadKey::Shape) => self.prove_imported(text),
-            Err(BadKey::TooLong | BadKey::Checksum) => None,
-        }
-    }
-
-    /// The same of a text that has our shape. An unknown ID costs as much as a wrong secret.
-    pub(crate) fn prove_own(&self, secret_key: &SecretKey) -> Option<(Arc<LiveKey>, Proof)> {
+    /// What `proved` makes of the key that `text` is a secret of, and of which; `None` where it is nobody's. Length, shape
+    /// and checksum of a key of our own come first, so that what was mistyped costs next to nothing.
+    ///
+    /// A key is looked at where it lies: to hand it out would touch memory that nobody else needs.
+    pub(crate) fn prove<R>(
+        &self,
+        text: &str,
+        brand: &Brand,
+        proved: impl FnOnce(&LiveKey, Proof) -> R,
+    ) -> Option<R> {
+        let own = match SecretKey::parse(text, brand) {
+            Ok(secret_key) => Some(secret_key),
+            Err(BadKey::Shape) => None,
+            Err(BadKey::TooLong | BadKey::Checksum) => return None,
+        };
         let keys = self.keys.pin();
-        let Some(key) = keys.get(&secret_key.id()) else {
+        let own = own.and_then(|secret_key| self.prove_own(keys.get(&secret_key.id()), &secret_key));
+        let (key, proof) = own.or_else(|| self.prove_imported(text, |id| keys.get(&id)))?;
+        Some(proved(key, proof))
+    }
+
+    /// Whether `secret_key` is a secret of `key`, the key of its ID. That there is none costs as much as a wrong secret.
+    fn prove_own<'a>(
+        &self,
+        key: Option<&'a LiveKey>,
+        secret_key: &SecretKey,
+    ) -> Option<(&'a LiveKey, Proof)> {
+        let Some(key) = key else {
             let nobodys = StoredDigest { digest: Digest::DUMMY, pepper: PEPPER, of: DigestOf::Secret };
             let _never = self.peppers.proves(secret_key, &nobodys);
             return None;
@@ -130,22 +160,25 @@ impl Keyring {
         // A text with another environment's word and a checksum to fit is not the key that was given out.
         let is_its_kind = secret_key.kind() == key.environment.kind();
         let proof = which(key, |digest| self.peppers.proves(secret_key, digest)).filter(|_| is_its_kind)?;
-        Some((Arc::clone(key), proof))
+        Some((key, proof))
     }
 
-    /// The same of a text that another system may have given out. It is looked up by a digest under the pepper, which
-    /// nobody outside can aim at, and compared in constant time all the same.
-    fn prove_imported(&self, text: &str) -> Option<(Arc<LiveKey>, Proof)> {
+    /// Whether `text` is a secret that another system gave out. It is looked up by a digest under the pepper, which nobody
+    /// outside can aim at, and compared in constant time all the same.
+    fn prove_imported<'a>(
+        &self,
+        text: &str,
+        key_of: impl FnOnce(KeyId) -> Option<&'a LiveKey>,
+    ) -> Option<(&'a LiveKey, Proof)> {
         let imported = self.imported.pin();
         if imported.is_empty() {
             return None;
         }
         let presented = self.peppers.digest_imported(&ImportedKey::of_text(text));
-        let keys = self.keys.pin();
-        let key = keys.get(imported.get(presented.digest.as_bytes())?)?;
+        let key = key_of(*imported.get(presented.digest.as_bytes())?)?;
         let same =
             |digest: &StoredDigest| digest.of == presented.of && digest.digest.matches(&presented.digest);
-        which(key, same).map(|proof| (Arc::clone(key), proof))
+        which(key, same).map(|proof| (key, proof))
     }
 
     /// Notes that a key was let through at `now` from `source`.
@@ -226,37 +259,42 @@ mod tests {
         (secret_key, StoredKey { key, current, previous: None })
     }
 
+    /// Whether it is on, and its name, as a check sees it.
+    fn proved(ring: &Keyring, secret_key: &SecretKey) -> Option<(Switch, String)> {
+        let brand = Brand::parse("kb").expect("a brand");
+        ring.prove(secret_key.reveal(), &brand, |key, _| (key.standing().switch, key.name.to_string()))
+    }
+
     fn peppers() -> Peppers {
         Peppers::of(&MasterKey::from_bytes([7; 32]))
     }
 
     #[test]
     fn an_older_version_that_comes_late_does_not_bring_a_key_back() {
-        let ring = Keyring::new(peppers());
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
         let (secret_key, first) = version(1, false);
         ring.put(&first);
         ring.put(&version(3, true).1);
         ring.put(&version(2, false).1);
-        let (key, _) = ring.prove_own(&secret_key).expect("its secret is known");
-        assert_eq!(key.standing().switch, Switch::Revoked);
-        assert_eq!((&*key.name, ring.len()), ("version 3", 1));
+        let seen = proved(&ring, &secret_key).expect("its secret is known");
+        assert_eq!((seen, ring.len()), ((Switch::Revoked, "version 3".to_owned()), 1));
     }
 
     #[test]
     fn a_change_that_comes_after_its_workspace_was_deleted_is_dropped() {
-        let ring = Keyring::new(peppers());
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
         let (secret_key, first) = version(1, false);
         ring.put(&first);
         ring.forget_workspace(WorkspaceId::from_bytes([1; 16]));
         ring.put(&version(2, false).1);
-        assert!(ring.prove_own(&secret_key).is_none() && ring.len() == 0);
+        assert!(proved(&ring, &secret_key).is_none() && ring.len() == 0);
     }
 
     #[test]
     fn a_digest_under_another_master_key_proves_nothing() {
-        let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])));
+        let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])), Arc::new(Usage::new()));
         let (secret_key, planted) = version(1, false);
         ring.put(&planted);
-        assert!(ring.prove_own(&secret_key).is_none());
+        assert!(proved(&ring, &secret_key).is_none());
     }
 }

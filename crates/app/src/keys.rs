@@ -95,8 +95,8 @@ impl App {
 
     /// The record with the last uses that memory knows and the database may not know yet.
     fn with_last_use(&self, key: ApiKey) -> ApiKey {
-        let Some(live) = self.keyring().get(key.id) else { return key };
-        let known = self.keyring().last_use(&live);
+        let known = self.keyring().with(key.id, |key| self.keyring().last_use(key));
+        let Some(known) = known else { return key };
         let mut key = key;
         if known.at > key.last_used_at {
             key.last_used_at = known.at;
@@ -117,8 +117,8 @@ impl App {
     /// that what names nothing costs the database nothing. Whose it is, is for the grant to say.
     pub fn key_id(&self, public_identifier: &str) -> Option<KeyId> {
         let public = PublicIdentifier::parse(public_identifier, self.brand())?;
-        let key = self.keyring().get(public.id)?;
-        (key.environment.kind() == public.kind).then_some(public.id)
+        let kind = self.keyring().with(public.id, |key| key.environment.kind())?;
+        (kind == public.kind).then_some(public.id)
     }
 
     /// How a key in memory is named to the outside.

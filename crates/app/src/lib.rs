@@ -69,7 +69,7 @@ struct Inner {
     sealer: Sealer,
     keyring: Arc<Keyring>,
     rate_limiter: RateLimiter,
-    usage: Usage,
+    usage: Arc<Usage>,
     operator_keys: OperatorKeys,
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
@@ -99,7 +99,8 @@ impl App {
         let Parts { settings, store, clock, randomness, master_key } = parts;
         master_key::check(&store, &master_key).await?;
         let brand = Brand::parse(&settings.key_prefix).map_err(keybell_core::Problem::internal)?;
-        let keyring = Arc::new(Keyring::new(Peppers::of(&master_key)));
+        let usage = Arc::new(Usage::new());
+        let keyring = Arc::new(Keyring::new(Peppers::of(&master_key), Arc::clone(&usage)));
         keyring.load(&store).await.map_err(problems::of_store)?;
         let operator_keys = OperatorKeys::new();
         operator_keys.read_again(&store).await.map_err(problems::of_store)?;
@@ -127,7 +128,7 @@ impl App {
             sealer,
             keyring,
             rate_limiter,
-            usage: Usage::new(),
+            usage,
             operator_keys,
             directory,
             catalogue,

@@ -8,12 +8,12 @@ mod write;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use keybell_core::key::{KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
 
-use crate::keyring::{LastUse, LiveKey};
+use crate::keyring::{Keyring, LastUse, LiveKey};
 
 pub use keybell_store::ops::usage::Step;
 pub use read::{POINTS_MAX, UsageQuestion};
@@ -30,7 +30,7 @@ const WAITING_MAX: usize = 2_000_000;
 /// What is counted and not yet written.
 pub(crate) struct Usage {
     /// Keys that have something to write down.
-    listed: Box<[Mutex<Vec<Arc<LiveKey>>>]>,
+    listed: Box<[Mutex<Vec<KeyId>>]>,
     /// Everything but [`Outcome::Valid`] in the present minute, which is counted at the key itself.
     others: Box<[Mutex<Tallies>]>,
     /// Held while it is written and while it is read, so that nothing is seen twice or not at all.
@@ -44,8 +44,15 @@ type Tallies = HashMap<(KeyId, u32, Outcome), Tally>;
 #[derive(Default)]
 struct Waiting {
     tallies: Vec<Tally>,
-    last_uses: HashMap<KeyId, (Arc<LiveKey>, LastUse)>,
+    last_uses: HashMap<KeyId, Used>,
     dropped: u64,
+}
+
+/// When a key was last used, and what it takes to write it down.
+struct Used {
+    workspace: WorkspaceId,
+    last_use: LastUse,
+    previous_digest: Option<[u8; 32]>,
 }
 
 /// How often one outcome came of one key in one minute.
@@ -71,7 +78,7 @@ impl Usage {
     /// Counts what came of checking a key.
     ///
     /// A count is never lost or told twice. One that comes while a minute ends may be told in either of the two.
-    pub(crate) fn count(&self, key: &Arc<LiveKey>, outcome: Outcome, now: Timestamp) {
+    pub(crate) fn count(&self, key: &LiveKey, outcome: Outcome, now: Timestamp) {
         let minute = u32::try_from(now.seconds() / Step::Minute.seconds()).unwrap_or(0);
         if outcome != Outcome::Valid {
             return self.count_other(key, outcome, minute, 1);
@@ -87,7 +94,19 @@ impl Usage {
         activity.valid.fetch_add(1, SeqCst);
         // After the count, and looked at before the count by whoever gathers: one of the two sees the other.
         if !activity.is_listed.load(SeqCst) && !activity.is_listed.swap(true, SeqCst) {
-            lock(shard(&self.listed, key.id)).push(Arc::clone(key));
+            lock(shard(&self.listed, key.id)).push(key.id);
+        }
+        if activity.is_retired.load(SeqCst) {
+            self.take_over(key);
+        }
+    }
+
+    /// Takes over what was counted at a record that another has replaced, and what will be by those who still look at it.
+    pub(crate) fn take_over(&self, old: &LiveKey) {
+        old.activity.is_retired.store(true, SeqCst);
+        let counted = old.activity.valid.swap(0, SeqCst);
+        if counted > 0 {
+            self.count_other(old, Outcome::Valid, old.activity.minute.load(SeqCst), counted);
         }
     }
 
@@ -98,25 +117,13 @@ impl Usage {
         tally.count = tally.count.saturating_add(count);
     }
 
-    /// Moves what was counted into what waits. `last_use` tells when a key was last used.
-    fn gather(&self, waiting: &mut Waiting, last_use: impl Fn(&LiveKey) -> LastUse) {
+    /// Moves what was counted into what waits.
+    fn gather(&self, waiting: &mut Waiting, keyring: &Keyring) {
         for listed in &self.listed {
             let listed = std::mem::take(&mut *lock(listed));
-            for key in listed {
-                key.activity.is_listed.store(false, SeqCst);
-                let minute = key.activity.minute.load(SeqCst);
-                let count = key.activity.valid.swap(0, SeqCst);
-                if count > 0 {
-                    waiting.push(Tally {
-                        workspace: key.workspace,
-                        minute,
-                        key: key.id,
-                        outcome: Outcome::Valid,
-                        count,
-                    });
-                }
-                let used = last_use(&key);
-                waiting.last_uses.insert(key.id, (key, used));
+            for id in listed {
+                // A key that is gone was deleted with its workspace, and its counts with it.
+                let _ = keyring.with(id, |key| waiting.take(key, keyring.last_use(key)));
             }
         }
         for others in &self.others {
@@ -129,6 +136,18 @@ impl Usage {
 }
 
 impl Waiting {
+    fn take(&mut self, key: &LiveKey, last_use: LastUse) {
+        key.activity.is_listed.store(false, SeqCst);
+        let minute = key.activity.minute.load(SeqCst);
+        let count = key.activity.valid.swap(0, SeqCst);
+        if count > 0 {
+            let outcome = Outcome::Valid;
+            self.push(Tally { workspace: key.workspace, minute, key: key.id, outcome, count });
+        }
+        let used = Used { workspace: key.workspace, last_use, previous_digest: key.previous_digest() };
+        self.last_uses.insert(key.id, used);
+    }
+
     fn push(&mut self, tally: Tally) {
         if self.tallies.len() < WAITING_MAX {
             self.tallies.push(tally);

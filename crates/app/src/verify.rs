@@ -16,14 +16,6 @@ use crate::App;
 use crate::keyring::LiveKey;
 use crate::rate_limits::OverLimit;
 
-/// What was decided about a key.
-pub enum Decision {
-    /// It may do what was asked.
-    Valid(VerifiedKey),
-    /// It may not.
-    Refused(Refused),
-}
-
 /// Why a key may not do what was asked.
 #[derive(Debug)]
 pub struct Refused {
@@ -55,15 +47,15 @@ impl From<Refused> for Problem {
     }
 }
 
-/// A key whose secret was proved and that may do what was asked.
-pub struct VerifiedKey {
-    key: Arc<LiveKey>,
+/// A key whose secret was proved and that may do what was asked, looked at where it lies in memory.
+pub struct VerifiedKey<'a> {
+    key: &'a LiveKey,
     brand: Brand,
     workspace_external_id: Option<Arc<str>>,
     rate_limits: Vec<LimitState>,
 }
 
-impl VerifiedKey {
+impl VerifiedKey<'_> {
     /// Its name to the outside.
     pub fn public_identifier(&self) -> PublicIdentifier {
         PublicIdentifier { brand: self.brand, kind: self.environment().kind(), id: self.key.id }
@@ -80,8 +72,8 @@ impl VerifiedKey {
     }
 
     /// The platform's own id of that workspace, where it gave one.
-    pub fn workspace_external_id(&self) -> Option<&str> {
-        self.workspace_external_id.as_deref()
+    pub fn workspace_external_id(&self) -> Option<&Arc<str>> {
+        self.workspace_external_id.as_ref()
     }
 
     /// Which half of the platform it opens.
@@ -106,48 +98,55 @@ impl VerifiedKey {
 }
 
 impl App {
-    /// Whether `secret_key` is an API key that may do what is `asked` now. It is counted by the key's rate limits and in its
-    /// usage.
-    pub fn verify(&self, secret_key: &str, asked: &Asked<'_>) -> Decision {
-        self.verify_within(None, secret_key, asked)
+    /// What `valid` makes of `secret_key` where that is an API key that may do what is `asked` now, or why it may not. It is
+    /// counted by the key's rate limits and in its usage.
+    ///
+    /// `valid` is called while the key is held in memory: it must not wait for anything.
+    pub fn verify<R>(
+        &self,
+        secret_key: &str,
+        asked: &Asked<'_>,
+        valid: impl FnOnce(&VerifiedKey<'_>) -> R,
+    ) -> Result<R, Refused> {
+        self.verify_within(None, secret_key, asked, valid)
     }
 
     /// The same for somebody who may ask about the keys of one workspace: all others do not exist for them.
-    pub fn verify_within(
+    pub fn verify_within<R>(
         &self,
-        workspace: Option<WorkspaceId>,
+        within: Option<WorkspaceId>,
         secret_key: &str,
         asked: &Asked<'_>,
-    ) -> Decision {
-        match self.check(secret_key, workspace, asked) {
-            Ok(verified) => Decision::Valid(verified),
-            Err(refused) => Decision::Refused(refused),
-        }
+        valid: impl FnOnce(&VerifiedKey<'_>) -> R,
+    ) -> Result<R, Refused> {
+        let checked = self.keyring().prove(secret_key, self.brand(), |key, proof| {
+            if within.is_some_and(|workspace| workspace != key.workspace) {
+                return Err(Code::InvalidKey.into());
+            }
+            self.check(key, proof, asked).map(|verified| valid(&verified))
+        });
+        checked.unwrap_or_else(|| Err(Code::InvalidKey.into()))
     }
 
-    fn check(
+    fn check<'a>(
         &self,
-        secret_key: &str,
-        within: Option<WorkspaceId>,
+        key: &'a LiveKey,
+        proof: Proof,
         asked: &Asked<'_>,
-    ) -> Result<VerifiedKey, Refused> {
-        let (key, proof) = self.keyring().prove(secret_key, self.brand()).ok_or(Code::InvalidKey)?;
-        if within.is_some_and(|workspace| workspace != key.workspace) {
-            return Err(Code::InvalidKey.into());
-        }
+    ) -> Result<VerifiedKey<'a>, Refused> {
         let now = self.now();
         let decided = key.standing().decide(proof, asked, now).map_err(Refused::from);
-        let decided = decided.and_then(|()| self.take_rate_limits(&key, asked, now));
+        let decided = decided.and_then(|()| self.take_rate_limits(key, asked, now));
         match decided {
             Ok(rate_limits) => {
-                self.usage().count(&key, Outcome::Valid, now);
-                self.keyring().used(&key, proof, now, asked.source_address);
+                self.usage().count(key, Outcome::Valid, now);
+                self.keyring().used(key, proof, now, asked.source_address);
                 let workspace_external_id = self.workspace_external_id(key.workspace);
                 Ok(VerifiedKey { key, brand: *self.brand(), workspace_external_id, rate_limits })
             }
             Err(refused) => {
                 if let Some(outcome) = Outcome::of_code(refused.code) {
-                    self.usage().count(&key, outcome, now);
+                    self.usage().count(key, outcome, now);
                 }
                 Err(refused)
             }
@@ -179,26 +178,34 @@ impl App {
             return self.operator_of_secret(&operator_key);
         }
         let asked = Asked { source_address: source, request, ..Asked::default() };
-        let key = self.check(secret_key, None, &asked)?;
-        Ok(Actor::ApiKey {
+        let actor = self.verify(secret_key, &asked, |key| Actor::ApiKey {
             key: key.public_identifier().to_string(),
             name: key.name().to_owned(),
             workspace: key.workspace(),
             scopes: key.scopes().iter().map(ToString::to_string).collect(),
-        })
+        })?;
+        Ok(actor)
     }
 
     /// The key that `secret_key` is a secret of, whatever its state.
     pub(crate) fn holder_of_secret(&self, secret_key: &str) -> Result<Actor, Code> {
-        let (key, proof) = self.keyring().prove(secret_key, self.brand()).ok_or(Code::InvalidKey)?;
-        if matches!(proof, Proof::Previous { expires_at } if expires_at <= self.now()) {
-            return Err(Code::SecretRotatedOut);
-        }
-        Ok(Actor::ApiKey {
-            key: self.public_identifier_of(&key).to_string(),
-            name: key.name.to_string(),
-            workspace: key.workspace,
-            scopes: Vec::new(),
-        })
+        let held = self.keyring().prove(secret_key, self.brand(), |key, proof| {
+            if matches!(proof, Proof::Previous { expires_at } if expires_at <= self.now()) {
+                return Err(Code::SecretRotatedOut);
+            }
+            Ok(Actor::ApiKey {
+                key: self.public_identifier_of(key).to_string(),
+                name: key.name.to_string(),
+                workspace: key.workspace,
+                scopes: Vec::new(),
+            })
+        });
+        held.unwrap_or(Err(Code::InvalidKey))
+    }
+
+    /// What people call a key, and what the platform wants to know of it (the text of a JSON object), as they are now;
+    /// `None` where there is no such key any more.
+    pub fn described(&self, key: &PublicIdentifier) -> Option<(String, String)> {
+        self.keyring().with(key.id, |key| (key.name.to_string(), key.metadata().to_owned()))
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Connection {
 }
 
 /// A request that is sent again and again, with another body each time.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,

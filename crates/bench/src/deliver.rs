@@ -75,7 +75,8 @@ async fn measure(
     receiver.forget().await?;
     let call = Call { method: "POST", path: how.path, bearer: Some(keybell.operator_key.clone().leak()) };
     let (server, database, started) = (keybell.cpu(), keybell.database_cpu(), now_micros());
-    let done = load::run(keybell.address(), how.connections, events.div_ceil(how.batch), call, body).await?;
+    let done = load::run(keybell.address(), how.connections, events.div_ceil(how.batch), move |_| call, body)
+        .await?;
     let published = done.requests * how.batch;
     let report = receiver.wait_for(published, PATIENCE).await?;
     keybell.rest().await;

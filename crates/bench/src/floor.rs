@@ -83,9 +83,13 @@ pub(crate) fn post(port: u16, requests: u64) -> Outcome<()> {
     let call = Call { method: "POST", path: "/", bearer: None };
     let before = Cpu::of(std::process::id());
     let body = Bytes::from(vec![b'x'; BODY_BYTES]);
-    let done =
-        load::runtime()?
-            .block_on(load::run(local(port), load::CONNECTIONS, requests, call, move |_| body.clone()))?;
+    let done = load::runtime()?.block_on(load::run(
+        local(port),
+        load::CONNECTIONS,
+        requests,
+        move |_| call,
+        move |_| body.clone(),
+    ))?;
     let each = Cpu::of(std::process::id()).micros_each(before, done.requests);
     println!("{} {} {each}", done.requests, done.per_second());
     Ok(())
@@ -101,7 +105,7 @@ pub(crate) fn measure_server(requests: u64, table: &mut Table) -> Outcome<()> {
         local(helper.port),
         load::CONNECTIONS,
         requests,
-        call,
+        move |_| call,
         move |_| body.clone(),
     ))?;
     table.add(Row {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keybell_bench::machine::Cpu;
+use keybell_core::seal::{MASTER_KEY_BYTES, MasterKey};
+use keybell_store::DatabaseUrl;
 use keybell_testkit::installation::{Installation, Profile};
 use keybell_testkit::postgres::TestPostgres;
 use serde_json::{Value, json};
@@ -29,8 +31,8 @@ pub(crate) struct Keybell {
 }
 
 impl Keybell {
-    /// Builds and starts it, on data of its own.
-    pub(crate) async fn start(database: Database) -> Outcome<Keybell> {
+    /// Builds it and makes its data, without starting it.
+    pub(crate) fn prepare(database: Database) -> Outcome<Keybell> {
         let postgres = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(TestPostgres::start()),
@@ -38,10 +40,45 @@ impl Keybell {
         let url = postgres.as_ref().map(|postgres| postgres.url().to_owned());
         // The log of requests is not what is measured.
         let settings = "[log]\nlevel = \"warn\"\n";
-        let mut installation = Installation::prepare(Profile::Release, url.as_deref(), settings)?;
+        let installation = Installation::prepare(Profile::Release, url.as_deref(), settings)?;
         let operator_key = installation.operator_key("bench")?;
-        installation.serve()?;
-        let mut keybell = Keybell { installation, postgres, operator_key, workspace: String::new() };
+        Ok(Keybell { installation, postgres, operator_key, workspace: String::new() })
+    }
+
+    /// Starts serving.
+    pub(crate) fn serve(&mut self) -> Outcome<()> {
+        self.installation.serve()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(&mut self) -> Outcome<()> {
+        self.installation.stop().map(drop)
+    }
+
+    /// Where its data are.
+    pub(crate) fn database_url(&self) -> Outcome<DatabaseUrl> {
+        match &self.postgres {
+            None => Ok(DatabaseUrl::sqlite(self.installation.folder().join("keybell.db"))),
+            Some(postgres) => DatabaseUrl::parse(postgres.url()).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// What its secrets are digested under.
+    pub(crate) fn master_key(&self) -> Outcome<MasterKey> {
+        let text = std::fs::read_to_string(self.installation.folder().join("master.key"));
+        let text = text.map_err(|error| format!("the master key cannot be read: {error}"))?;
+        let mut bytes = [0; MASTER_KEY_BYTES];
+        for (byte, place) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
+            let pair = text.get(place..place + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            *byte = pair.ok_or("the master key is not 64 hexadecimal digits")?;
+        }
+        Ok(MasterKey::from_bytes(bytes))
+    }
+
+    /// Builds and starts it, with a workspace, an event type and a scope.
+    pub(crate) async fn start(database: Database) -> Outcome<Keybell> {
+        let mut keybell = Keybell::prepare(database)?;
+        keybell.serve()?;
         let workspace = keybell.ask("POST", "/v1/workspaces", &json!({"name": "Bench"})).await?;
         keybell.workspace = text(&workspace, "id")?;
         keybell.ask("POST", "/v1/event-types", &json!({"name": EVENT_TYPE})).await?;
@@ -55,9 +92,14 @@ impl Keybell {
         self.installation.address()
     }
 
+    /// The server's process; 0 while there is none.
+    pub(crate) fn process(&self) -> u32 {
+        self.installation.process().unwrap_or_default()
+    }
+
     /// What the server has cost so far.
     pub(crate) fn cpu(&self) -> Cpu {
-        Cpu::of(self.installation.process().unwrap_or_default())
+        Cpu::of(self.process())
     }
 
     /// What its database server has cost so far; `None` where the database is inside the server.
@@ -77,13 +119,6 @@ impl Keybell {
             }
             spent = now;
         }
-    }
-
-    /// Makes an API key and gives its secret key.
-    pub(crate) async fn api_key(&self, name: &str) -> Outcome<String> {
-        let path = format!("/v1/workspaces/{}/api-keys", self.workspace);
-        let made = self.ask("POST", &path, &json!({"name": name, "scopes": ["reports:read"]})).await?;
-        text(&made, "secret_key")
     }
 
     /// Makes the webhook that hears of every event, at `port`.

@@ -57,13 +57,13 @@ pub(crate) fn runtime() -> Outcome<tokio::runtime::Runtime> {
     built.map_err(|error| format!("a runtime cannot be started: {error}"))
 }
 
-/// Sends `requests` over `connections` to `server`, each with the body that `body` makes of its number. An answer that
-/// is no 2xx ends the run with an error.
+/// Sends `requests` over `connections` to `server`, each as `call` and with the body that `body` make of its number. An
+/// answer that is no 2xx ends the run with an error.
 pub(crate) async fn run(
     server: SocketAddr,
     connections: usize,
     requests: u64,
-    call: Call<'static>,
+    call: impl Fn(u64) -> Call<'static> + 'static,
     body: impl Fn(u64) -> Bytes + 'static,
 ) -> Outcome<Done> {
     let (call, body, next) = (Rc::new(call), Rc::new(body), Rc::new(Cell::new(0_u64)));
@@ -78,6 +78,7 @@ pub(crate) async fn run(
             while next.get() < requests && started.elapsed() < RUN_MAX {
                 let number = next.replace(next.get() + 1);
                 let sent = Instant::now();
+                let call = call(number);
                 let (status, answer) = connection.send(&call, body(number)).await?;
                 if !status.is_success() {
                     let shown = String::from_utf8_lossy(&answer);

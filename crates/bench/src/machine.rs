@@ -25,6 +25,14 @@ fn said(arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+/// How much memory a process holds at this moment, in bytes; 0 where there is no such process.
+pub fn resident_bytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
 /// What processes have cost so far, in user and kernel time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cpu(Duration);

@@ -23,6 +23,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use keybell_bench::machine;
 use table::Table;
 
+/// The same as the server's, so that the floor has it too and what is measured in process is what would be there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a bench gives back where it could not be done: a sentence for whoever reads the terminal.
 type Outcome<T> = Result<T, String>;
 

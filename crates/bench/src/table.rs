@@ -36,7 +36,7 @@ impl Table {
             row.what,
             row.count.to_string(),
             figure(row.per_second, 0),
-            figure(row.server_micros, 1),
+            figure(row.server_micros, 2),
             figure(row.database_micros, 1),
             figure(row.p50_ms, 2),
             figure(row.p99_ms, 2),

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use keybell_app::App;
-use keybell_app::verify::{Decision, VerifiedKey};
+use keybell_app::verify::VerifiedKey;
 use keybell_core::credential::sent_by_browser;
 use keybell_core::key::{Asked, Environment, RequestKind, fields};
 use keybell_core::{Code, Problem};
@@ -36,10 +36,7 @@ const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method
 /// The answer to a gateway that asks with a request of these `parts`, whatever its method.
 pub(crate) fn answer(app: &App, parts: &Parts, id: &RequestId) -> Response {
     let mut response = match Wanted::of_query(parts.uri.query().unwrap_or_default()) {
-        Ok(wanted) => match check(app, parts, &wanted) {
-            Ok(key) => allowed(app, &key),
-            Err(problem) => refused(app, id, &wanted, problem),
-        },
+        Ok(wanted) => check(app, parts, &wanted).unwrap_or_else(|problem| refused(app, id, &wanted, problem)),
         // Which gateway asks is not known then, so the answer is the one that all of them refuse by.
         Err(problem) => refused(app, id, &Wanted { nginx: true, ..Wanted::default() }, problem),
     };
@@ -92,7 +89,7 @@ fn mistyped(parameter: &str, message: &str) -> Problem {
     Problem::field(parameter, "invalid", message)
 }
 
-fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<VerifiedKey, Problem> {
+fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<Response, Problem> {
     let secret_key = presented_in(&parts.headers)?.ok_or(Code::MissingCredential)?;
     if app.settings().refuse_browsers && sent_by_browser(parts.headers.keys().map(HeaderName::as_str)) {
         return Err(Code::SecretKeyInBrowser.into());
@@ -104,10 +101,7 @@ fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<VerifiedKey, Probl
         request: request_kind(parts, wanted),
         ..Asked::default()
     };
-    match app.verify(secret_key.as_str(), &asked) {
-        Decision::Valid(key) => Ok(key),
-        Decision::Refused(refused) => Err(refused.into()),
-    }
+    Ok(app.verify(secret_key.as_str(), &asked, |key| allowed(app, key))?)
 }
 
 /// What kind of request the client sent: as the gateway says in the query, in `X-Forwarded-Method`, or by asking with the
@@ -128,7 +122,7 @@ fn request_kind(parts: &Parts, wanted: &Wanted) -> RequestKind {
 }
 
 /// Who the key is, for the application behind the gateway; and what is left of its limits, for the client.
-fn allowed(app: &App, key: &VerifiedKey) -> Response {
+fn allowed(app: &App, key: &VerifiedKey<'_>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(12);

@@ -14,8 +14,9 @@ use crate::problem::Failed;
 /// The header that bears it, in requests and in answers.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest id taken from a request: room for a UUID and a prefix, too little to fill a log with.
-pub const REQUEST_ID_CHARS_MAX: usize = 64;
+/// Longest id taken from a request: room for a UUID and a prefix, too little to fill a log with, and one less than the
+/// shortest secret key has, so that none that was sent by mistake is repeated or logged.
+pub const REQUEST_ID_CHARS_MAX: usize = 56;
 
 /// The id of one request: at most [`REQUEST_ID_CHARS_MAX`] of `[A-Za-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,10 @@ mod tests {
     fn an_incoming_id_is_taken_up_to_its_limit_and_in_its_alphabet() {
         assert!(taken(&"a".repeat(REQUEST_ID_CHARS_MAX)));
         assert!(!taken(&"a".repeat(REQUEST_ID_CHARS_MAX + 1)));
+        assert!(
+            !taken("kb_op_000000000000_00000000000000000000000000000000000000"),
+            "the shortest secret key"
+        );
         assert!(taken("018f-AZ_09") && !taken("") && !taken("a b") && !taken("a\"b"));
     }
 }

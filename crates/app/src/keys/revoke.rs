@@ -29,7 +29,7 @@ impl App {
         if let Some(operator_key) = presented.filter(|key| key.kind() == Kind::Operator) {
             let operator = self.operator_of_secret(&operator_key)?;
             let id = self.key_id(id).ok_or(Code::NotFound)?;
-            let workspace = self.keyring().get(id).ok_or(Code::NotFound)?.workspace;
+            let workspace = self.keyring().with(id, |key| key.workspace).ok_or(Code::NotFound)?;
             return self.revoke_granted(&operator.grant::<ManageKeys>(workspace, origin)?, id).await;
         }
         let holder = self.holder_of_secret(secret_key)?;
@@ -40,7 +40,7 @@ impl App {
 
     async fn revoke_granted<A>(&self, grant: &Grant<A>, id: KeyId) -> Result<ApiKey, Problem> {
         let at = self.now();
-        let known = self.keyring().get(id).ok_or(Code::NotFound)?;
+        let public = self.keyring().with(id, |key| self.public_identifier_of(key)).ok_or(Code::NotFound)?;
         let op = RevokeKey {
             workspace: grant.workspace(),
             id,
@@ -48,7 +48,7 @@ impl App {
             only_made_by: grant.only_made_by().map(str::to_owned),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.audit_fact(at, "api_key.revoked", &self.public_identifier_of(&known), json!({})),
+            fact: self.audit_fact(at, "api_key.revoked", &public, json!({})),
         };
         match self.change_key(op).await? {
             Changed::Done(stored) | Changed::Revoked(stored) | Changed::Already(stored) => {

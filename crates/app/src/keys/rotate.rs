@@ -70,7 +70,7 @@ impl App {
     /// Where there is no overlap, nothing changes.
     pub async fn end_overlap(&self, grant: Grant<ManageKeys>, id: KeyId) -> Result<ApiKey, Problem> {
         let at = self.now();
-        let known = self.keyring().get(id).ok_or(Code::NotFound)?;
+        let public = self.keyring().with(id, |key| self.public_identifier_of(key)).ok_or(Code::NotFound)?;
         let op = EndOverlap {
             workspace: grant.workspace(),
             id,
@@ -78,7 +78,7 @@ impl App {
             only_made_by: grant.only_made_by().map(str::to_owned),
             by: grant.by().clone(),
             origin: grant.origin().clone(),
-            fact: self.audit_fact(at, "api_key.overlap_ended", &self.public_identifier_of(&known), json!({})),
+            fact: self.audit_fact(at, "api_key.overlap_ended", &public, json!({})),
         };
         let changed = changed_record(self.change_key(op).await?)?;
         changed.map(|key| self.with_last_use(key)).ok_or_else(changed_meanwhile)

@@ -38,8 +38,8 @@ impl App {
         id: KeyId,
         question: UsageQuestion,
     ) -> Result<Vec<(Timestamp, Counts)>, Problem> {
-        let known = self.keyring().get(id).filter(|key| key.workspace == grant.workspace());
-        known.ok_or(Code::NotFound)?;
+        let workspace = self.keyring().with(id, |key| key.workspace);
+        workspace.filter(|workspace| *workspace == grant.workspace()).ok_or(Code::NotFound)?;
         let (from, until) = self.asked_time(question)?;
         let step = question.step;
         let mut waiting = self.usage().waiting.lock().await;

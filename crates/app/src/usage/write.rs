@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use keybell_core::Timestamp;
-use keybell_core::key::Counts;
+use keybell_core::key::{Counts, KeyId};
 use keybell_store::StoreError;
 use keybell_store::ops::api_keys::{LastUse as StoredUse, RecordLastUses};
 use keybell_store::ops::usage::{AddUsage, MinuteUsage, Step};
@@ -92,7 +92,7 @@ impl App {
         self.gather_usage(&mut waiting);
         let ids: Vec<_> = waiting.last_uses.keys().copied().take(LAST_USES_AT_A_TIME).collect();
         for ids in ids.chunks(LAST_USES_AT_ONCE) {
-            let uses = ids.iter().filter_map(|id| stored_use(&waiting, id)).collect();
+            let uses = ids.iter().filter_map(|id| stored_use(&waiting, *id)).collect();
             self.store().write(RecordLastUses { uses }).await?;
             for id in ids {
                 waiting.last_uses.remove(id);
@@ -102,18 +102,18 @@ impl App {
     }
 
     pub(super) fn gather_usage(&self, waiting: &mut Waiting) {
-        self.usage().gather(waiting, |key| self.keyring().last_use(key));
+        self.usage().gather(waiting, self.keyring());
     }
 }
 
-fn stored_use(waiting: &Waiting, id: &keybell_core::key::KeyId) -> Option<StoredUse> {
-    let (key, used) = waiting.last_uses.get(id)?;
+fn stored_use(waiting: &Waiting, id: KeyId) -> Option<StoredUse> {
+    let used = waiting.last_uses.get(&id)?;
     Some(StoredUse {
-        workspace: key.workspace,
-        id: key.id,
-        at: used.at?,
-        from: used.from.map(|address| address.to_string()),
-        previous: key.previous_digest().zip(used.previous_at),
+        workspace: used.workspace,
+        id,
+        at: used.last_use.at?,
+        from: used.last_use.from.map(|address| address.to_string()),
+        previous: used.previous_digest.zip(used.last_use.previous_at),
     })
 }
 

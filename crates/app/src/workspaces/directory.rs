@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use keybell_core::WorkspaceId;
 use keybell_store::ops::workspaces::{ListWorkspaces, Workspace};
 use keybell_store::{Store, StoreError};
@@ -13,7 +14,7 @@ const LOAD_ROWS: i64 = 5_000;
 /// The workspaces of the installation.
 #[derive(Default)]
 pub(crate) struct Directory {
-    by_id: papaya::HashMap<WorkspaceId, Entry>,
+    by_id: papaya::HashMap<WorkspaceId, Entry, RandomState>,
     by_external_id: papaya::HashMap<Arc<str>, WorkspaceId>,
     /// Held from a change's transaction until it is in memory, so that memory sees changes in the order of the database.
     pub(super) changing: Mutex<()>,

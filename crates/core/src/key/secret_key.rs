@@ -129,14 +129,15 @@ impl Drop for SecretKey {
     }
 }
 
-/// The kind of a text that has the shape of a key under `brand`.
+/// The kind of a text that has the shape of a key under `brand`. What follows the word of the kind has one length.
 fn shape(text: &str, brand: &Brand) -> Option<Kind> {
-    let rest = text.strip_prefix(brand.as_str())?.strip_prefix('_')?;
-    let (word, rest) = rest.split_once('_')?;
-    let kind = Kind::parse(word)?;
-    let (id, rest) = rest.split_once('_')?;
-    let sized = id.len() == ID_CHARS && rest.len() == SECRET_CHARS + crc::CRC_CHARS;
-    (sized && base62::is_base62(id.as_bytes()) && base62::is_base62(rest.as_bytes())).then_some(kind)
+    let rest = text.as_bytes().strip_prefix(brand.as_str().as_bytes())?.strip_prefix(b"_")?;
+    let word = rest.len().checked_sub(1 + ID_CHARS + 1 + SECRET_CHARS + crc::CRC_CHARS)?;
+    let (word, rest) = rest.split_at(word);
+    let (id, rest) = rest.strip_prefix(b"_")?.split_at(ID_CHARS);
+    let secret = rest.strip_prefix(b"_")?;
+    let kind = Kind::parse(std::str::from_utf8(word).ok()?)?;
+    (base62::is_base62(id) && base62::is_base62(secret)).then_some(kind)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use keybell_app::App;
-use keybell_app::verify::{Decision, VerifiedKey};
+use keybell_app::verify::VerifiedKey;
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Asked, LimitState, RequestKind, fields};
 use keybell_core::{Actor, Code, Problem, WorkspaceId};
@@ -128,15 +128,16 @@ pub(super) async fn verify(
         request: asked.method.as_deref().map_or(RequestKind::Unknown, RequestKind::of_method),
         cost: cost(asked.rate_limit_cost)?,
     };
-    Ok(Json(match app.verify_within(within, &asked.secret_key, &about) {
-        Decision::Valid(key) => Verdict {
-            valid: true,
-            code: "valid",
-            key: Some(Verified::of(&key)),
-            rate_limits: Some(left(key.rate_limits())),
-            retry_after_seconds: None,
-        },
-        Decision::Refused(refused) => Verdict {
+    let verdict = app.verify_within(within, &asked.secret_key, &about, |key| Verdict {
+        valid: true,
+        code: "valid",
+        key: Some(Verified::of(key)),
+        rate_limits: Some(left(key.rate_limits())),
+        retry_after_seconds: None,
+    });
+    Ok(Json(match verdict {
+        Ok(valid) => valid,
+        Err(refused) => Verdict {
             valid: false,
             code: refused.code.as_str(),
             key: None,
@@ -173,12 +174,12 @@ fn address(text: &str) -> Result<IpAddr, Problem> {
 }
 
 impl Verified {
-    fn of(key: &VerifiedKey) -> Verified {
+    fn of(key: &VerifiedKey<'_>) -> Verified {
         Verified {
             id: key.public_identifier().to_string(),
             name: key.name().to_owned(),
             workspace_id: key.workspace().to_string(),
-            workspace_external_id: key.workspace_external_id().map(str::to_owned),
+            workspace_external_id: key.workspace_external_id().map(ToString::to_string),
             environment: key.environment().into(),
             scopes: key.scopes().iter().map(ToString::to_string).collect(),
             metadata: json(key.metadata().to_owned()),
