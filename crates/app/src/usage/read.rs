@@ -61,8 +61,9 @@ impl App {
     fn asked_time(&self, question: UsageQuestion) -> Result<(Timestamp, Timestamp), Problem> {
         let UsageQuestion { from, to, step } = question;
         let length = step.seconds();
-        // The last step is whole, so that the present one is in it.
-        let until = step.beginning(to.unwrap_or_else(|| self.now()).before(Duration::from_micros(1)));
+        // Both ends are whole steps, so that the present one is among them; `to` itself is not.
+        let last = to.map_or_else(|| self.now(), |to| to.before(Duration::from_micros(1)));
+        let until = step.beginning(last);
         let until = until + Duration::from_secs(length.unsigned_abs());
         let default = || Timestamp::from_seconds(until.seconds().saturating_sub(POINTS_DEFAULT * length));
         let from = step.beginning(from.unwrap_or_else(default));

@@ -94,6 +94,11 @@ impl House {
         entries.map(|entry| read(entry).expect("files can be read")).collect()
     }
 
+    /// How many statements the store has run.
+    pub(crate) fn statements(&self) -> u64 {
+        self.store.stats().statements
+    }
+
     /// Another process on the same database, with other settings.
     pub(crate) async fn restarted_with(&self, settings: Settings) -> App {
         let master_key = MasterKey::from_bytes([7; 32]);

@@ -4,5 +4,7 @@ mod catalogue;
 mod delivery;
 mod house;
 mod keys;
+mod promptly;
+mod used;
 mod webhooks;
 mod workspaces;
