@@ -7,11 +7,12 @@ mod read;
 mod write;
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, PoisonError};
 
 use keybell_core::key::{KeyId, Outcome};
-use keybell_core::{Timestamp, WorkspaceId};
+use keybell_core::{Code, Timestamp, WorkspaceId};
 
 use crate::keyring::{Keyring, LastUse, LiveKey};
 
@@ -33,6 +34,8 @@ pub(crate) struct Usage {
     listed: Box<[Mutex<Vec<KeyId>>]>,
     /// Everything but [`Outcome::Valid`] in the present minute, which is counted at the key itself.
     others: Box<[Mutex<Tallies>]>,
+    /// Checks of what was no key, or of a key without its secret: nobody's use.
+    unproved: AtomicU64,
     /// Held while it is written and while it is read, so that nothing is seen twice or not at all.
     waiting: tokio::sync::Mutex<Waiting>,
 }
@@ -71,8 +74,14 @@ impl Usage {
         Usage {
             listed: (0..SHARDS).map(|_| Mutex::default()).collect(),
             others: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            unproved: AtomicU64::new(0),
             waiting: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Counts a check that proved no secret.
+    pub(crate) fn count_unproved(&self) {
+        self.unproved.fetch_add(1, Relaxed);
     }
 
     /// Counts what came of checking a key.
@@ -126,6 +135,7 @@ impl Usage {
                 let _ = keyring.with(id, |key| waiting.take(key, keyring.last_use(key)));
             }
         }
+        count_outcome(Code::InvalidKey.as_str(), self.unproved.swap(0, Relaxed));
         for others in &self.others {
             let others = std::mem::take(&mut *lock(others));
             for tally in others.into_values() {
@@ -149,11 +159,19 @@ impl Waiting {
     }
 
     fn push(&mut self, tally: Tally) {
+        count_outcome(tally.outcome.as_str(), tally.count.into());
         if self.tallies.len() < WAITING_MAX {
             self.tallies.push(tally);
         } else {
             self.dropped += u64::from(tally.count);
         }
+    }
+}
+
+/// Tells the metrics of checks, which are counted here and not where they happen: that costs a check nothing.
+fn count_outcome(outcome: &'static str, count: u64) {
+    if count > 0 {
+        metrics::counter!("keybell_key_checks_total", "outcome" => outcome).increment(count);
     }
 }
 

@@ -125,7 +125,10 @@ impl App {
             }
             self.check(key, proof, asked).map(|verified| valid(&verified))
         });
-        checked.unwrap_or_else(|| Err(Code::InvalidKey.into()))
+        checked.unwrap_or_else(|| {
+            self.usage().count_unproved();
+            Err(Code::InvalidKey.into())
+        })
     }
 
     fn check<'a>(

@@ -29,10 +29,32 @@ fn the_log_is_json_where_asked_for_and_holds_no_secret_and_no_query() {
     assert_eq!(status, 201);
     let key: Value = serde_json::from_str(&key).expect("it answers JSON");
     let secret_key = key["secret_key"].as_str().expect("it is shown once");
+    let id = key["id"].as_str().expect("a key has an id");
+    let path = format!("/v1/workspaces/acme/api-keys/{id}/rotate");
+    let (status, rotated) = post(&path, "{}");
+    assert_eq!(status, 200);
+    let rotated: Value = serde_json::from_str(&rotated).expect("it answers JSON");
+    let rotated = rotated["secret_key"].as_str().expect("it is shown once").to_owned();
+    // SHA-256 of "ck_prod_needle", as another system has it.
+    let import = r#"{"api_keys":[{"name":"theirs","sha256":"b7e9ea08872e61363b510a9efaa451e19284c48f6499050cb06af17eaf2af218"}]}"#;
+    assert_eq!(post("/v1/workspaces/acme/api-keys/import", import).0, 201);
+    for presented in [secret_key, &rotated, "ck_prod_needle", &format!("{operator_key}x")] {
+        let (bearer, gate) =
+            (format!("Authorization: Bearer {presented}"), installation.url("/v1/forward-auth"));
+        let (_, answer) = curl(&["--header", &bearer, &gate]);
+        assert!(!answer.contains(presented), "{answer}");
+        let revoke = installation.url(&format!("/v1/api-keys/{id}/revoke"));
+        let (_, answer) = curl(&["--request", "POST", "--header", &bearer, &revoke]);
+        assert!(!answer.contains(presented), "{answer}");
+    }
     assert_eq!(post("/v1/api-keys/verify", &format!(r#"{{"secret_key":"{secret_key}"}}"#)).0, 200);
     assert_eq!(post("/v1/api-keys/verify", &format!(r#"{{"secret_key":"{secret_key}x"}}"#)).0, 200);
     let listed = installation.url("/v1/workspaces/acme/api-keys?q=needle-in-the-query");
     assert_eq!(curl(&["--header", &bearer, &listed]).0, 200);
+    let (status, metrics) = curl(&["--header", &bearer, &installation.url("/metrics")]);
+    assert_eq!(status, 200);
+    let (status, audit) = curl(&["--header", &bearer, &installation.url("/v1/workspaces/acme/audit-log")]);
+    assert_eq!(status, 200);
     assert!(installation.stop().expect("it ends").success());
 
     let log = installation.log_text();
@@ -42,8 +64,17 @@ fn the_log_is_json_where_asked_for_and_holds_no_secret_and_no_query() {
         assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
     }
     let secret_part = |key: &str| key.rsplit('_').next().map(str::to_owned).expect("a key has parts");
-    for secret in [secret_part(&operator_key), secret_part(secret_key), "needle-in-the-query".to_owned()] {
+    let secrets = [
+        secret_part(&operator_key),
+        secret_part(secret_key),
+        secret_part(&rotated),
+        "ck_prod_needle".to_owned(),
+        "needle-in-the-query".to_owned(),
+    ];
+    for secret in secrets {
         assert!(!log.contains(&secret), "{secret} is in the log");
+        assert!(!metrics.contains(&secret), "{secret} is in the metrics");
+        assert!(!audit.contains(&secret), "{secret} is in the audit log");
     }
 }
 

@@ -6,10 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use keybell_demo::keybell::Keybell;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
-use crate::support::installation;
+use crate::support::{curl, installation};
 
 /// What is promised, and what supervisors wait before they kill.
 const PROMISED: Duration = Duration::from_secs(10);
@@ -80,4 +80,36 @@ fn a_second_signal_does_not_wait() {
     }
     assert_eq!(installation.stop().expect("it ends").code(), Some(130));
     assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?}", asked.elapsed());
+}
+
+#[test]
+fn how_keys_were_used_is_written_down_before_the_end() {
+    let mut installation = installation(None, "");
+    let operator_key = installation.operator_key("platform").expect("a key");
+    installation.serve().expect("it starts");
+    let bearer = format!("Authorization: Bearer {operator_key}");
+    let json = "Content-Type: application/json";
+    let post = |path: &str, body: &str| {
+        let (status, answer) =
+            curl(&["--header", &bearer, "--header", json, "--data", body, &installation.url(path)]);
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        serde_json::from_str::<Value>(&answer).expect("it answers JSON")
+    };
+    post("/v1/workspaces", r#"{"name":"Acme","external_id":"acme"}"#);
+    let key = post("/v1/workspaces/acme/api-keys", r#"{"name":"mine"}"#);
+    for _ in 0..3 {
+        post("/v1/api-keys/verify", &format!(r#"{{"secret_key":{}}}"#, key["secret_key"]));
+    }
+    assert!(installation.stop().expect("it ends").success());
+    installation.serve().expect("it starts again");
+    let id = key["id"].as_str().expect("a key has an id");
+    let read = |path: &str| {
+        let (status, answer) = curl(&["--header", &bearer, &installation.url(path)]);
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str::<Value>(&answer).expect("it answers JSON")
+    };
+    let usage = read(&format!("/v1/workspaces/acme/api-keys/{id}/usage?step=day"));
+    let days = usage["data"].as_array().expect("a list");
+    assert_eq!(days.iter().filter_map(|day| day["outcomes"]["valid"].as_u64()).sum::<u64>(), 3);
+    assert!(read(&format!("/v1/workspaces/acme/api-keys/{id}"))["last_used_at"].is_string());
 }

@@ -61,6 +61,9 @@ fn configuration(folder: &Path, ports: &Ports) -> Result<Config, Failure> {
         ("server.public_url", text(&ports.keybell_url())),
         ("database.url", text(&format!("sqlite:{}", folder.join("keybell.db").display()))),
         ("brand.name", text("Meridian")),
+        // What the platform of the brief allows.
+        ("keys.reads", text("100/1m")),
+        ("keys.writes", text("25/1m")),
         ("delivery.require_https", Value::Boolean(false)),
         ("delivery.allowed_networks", Value::Array(vec![text("127.0.0.0/8")])),
         // The warning about plain HTTP is for those who serve others.
