@@ -14,7 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <task>
 
-  setup     install what the tests need and is missing: PostgreSQL, Chromium, nginx, Python, Node
+  setup     install what the tests need and is missing: PostgreSQL, Chromium, nginx, Caddy, Python, Node
   test      everything that CI runs: setup, formatting, clippy, tidy, documentation, all tests
   tidy      the rules of the house that no compiler knows
   pictures  the pictures of the README, taken of `keybell demo` into docs/pictures
