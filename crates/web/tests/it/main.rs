@@ -4,6 +4,7 @@ mod answers;
 mod connection;
 mod guards;
 mod idempotency;
+mod northwind;
 mod openapi;
 mod ui;
 mod v1;
