@@ -42,6 +42,14 @@ impl<'a> Client<'a> {
         self
     }
 
+    /// The same with a header whose value is no text.
+    #[must_use]
+    pub fn with_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        let name: HeaderName = name.parse().expect("a header's name");
+        self.headers.append(name, HeaderValue::from_bytes(value).expect("a header's value"));
+        self
+    }
+
     /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Body::empty()).await

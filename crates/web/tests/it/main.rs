@@ -2,9 +2,11 @@
 
 mod answers;
 mod connection;
+mod credentials;
 mod guards;
 mod idempotency;
 mod northwind;
 mod openapi;
+mod site;
 mod ui;
 mod v1;

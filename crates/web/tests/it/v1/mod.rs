@@ -2,16 +2,21 @@
 
 mod api_keys;
 mod audit_log;
+mod browsers;
 mod deliveries;
 mod end_overlap;
 mod event_types;
 mod events;
 mod forward_auth;
+mod gateway_limits;
 mod import;
 mod import_refused;
+mod last_uses;
+mod rate_limits;
 mod revoke_many;
 mod revoke_own;
 mod scopes;
+mod usage;
 mod verify;
 mod webhooks;
 mod workspaces;
