@@ -10,6 +10,7 @@ mod peppers;
 mod shared_scopes;
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
@@ -100,8 +101,13 @@ impl Keyring {
             }
             None => Operation::Insert(LiveKey::of(loaded, &self.scopes)),
         });
-        if let Compute::Updated { old: (_, old), .. } = put {
-            self.usage.take_over(old);
+        match put {
+            Compute::Aborted(()) => return,
+            Compute::Updated { old: (_, old), .. } => {
+                self.usage.take_over(old);
+                self.hand_on(old);
+            }
+            _ => {}
         }
         for digest in digests.into_iter().flatten().filter(|digest| digest.of == DigestOf::ImportedText) {
             self.imported.pin().insert(*digest.digest.as_bytes(), id);
@@ -110,6 +116,15 @@ impl Keyring {
         if self.gone.pin().contains(&workspace) {
             keys.remove(&id);
         }
+    }
+
+    /// Tells the record that took this one's place when it was last used, and has that written down anew.
+    fn hand_on(&self, old: &LiveKey) {
+        let _ = self.with(old.id, |new| {
+            let _writing = self.source_lock(old.id);
+            new.inherit(old);
+            self.usage.list(new);
+        });
     }
 
     /// Drops every key of a workspace that was deleted, for good.
@@ -136,9 +151,10 @@ impl Keyring {
         proved: impl FnOnce(&LiveKey, Proof) -> R,
     ) -> Option<R> {
         let own = match SecretKey::parse(text, brand) {
-            Ok(secret_key) => Some(secret_key),
+            Ok(secret_key) if secret_key.kind().environment().is_some() => Some(secret_key),
             Err(BadKey::Shape) => None,
-            Err(BadKey::TooLong | BadKey::Checksum) => return None,
+            // An operator key is no API key, whoever imported its digest.
+            Ok(_) | Err(BadKey::TooLong | BadKey::Checksum) => return None,
         };
         let keys = self.keys.pin();
         let own = own.and_then(|secret_key| self.prove_own(keys.get(&secret_key.id()), &secret_key));
@@ -183,9 +199,15 @@ impl Keyring {
 
     /// Notes that a key was let through at `now` from `source`.
     pub(crate) fn used(&self, key: &LiveKey, proof: Proof, now: Timestamp, source: Option<IpAddr>) {
-        if key.used(proof, now) {
+        if !key.secret_used(proof, now) {
+            return;
+        }
+        {
             let _writing = self.source_lock(key.id);
-            key.set_source(source);
+            key.used(now, source);
+        }
+        if key.activity.is_retired.load(SeqCst) {
+            self.hand_on(key);
         }
     }
 

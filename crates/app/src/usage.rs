@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub use write::{LAST_USES_EVERY, USAGE_EVERY};
 /// Parts that keys are spread over, so that those who count different keys seldom meet.
 const SHARDS: usize = 16;
 
-/// Counts that may wait to be written while the database does not answer: some hundred megabytes. Past it, counts are
+/// Counts that may wait to be written while the database does not answer: some eighty megabytes. Past it, counts are
 /// dropped and the metric `keybell_key_usage_dropped_total` says so.
 const WAITING_MAX: usize = 2_000_000;
 
@@ -47,8 +47,12 @@ type Tallies = HashMap<(KeyId, u32, Outcome), Tally>;
 #[derive(Default)]
 struct Waiting {
     tallies: Vec<Tally>,
-    last_uses: HashMap<KeyId, Used>,
+    last_uses: BTreeMap<KeyId, Used>,
+    /// The last key whose use was written, where not all of them fitted: the next writing goes on after it.
+    written_to: Option<KeyId>,
     dropped: u64,
+    /// How many writings of counts were begun.
+    written: u64,
 }
 
 /// When a key was last used, and what it takes to write it down.
@@ -69,6 +73,13 @@ struct Tally {
     count: u32,
 }
 
+impl Tally {
+    /// Whether the store keeps both in one value.
+    fn is_stored_with(&self, other: &Tally) -> bool {
+        (self.workspace, self.minute) == (other.workspace, other.minute)
+    }
+}
+
 impl Usage {
     pub(crate) fn new() -> Usage {
         Usage {
@@ -86,36 +97,34 @@ impl Usage {
 
     /// Counts what came of checking a key.
     ///
-    /// A count is never lost or told twice. One that comes while a minute ends may be told in either of the two.
+    /// A count is never lost in memory, nor told of another minute.
     pub(crate) fn count(&self, key: &LiveKey, outcome: Outcome, now: Timestamp) {
         let minute = u32::try_from(now.seconds() / Step::Minute.seconds()).unwrap_or(0);
         if outcome != Outcome::Valid {
             return self.count_other(key, outcome, minute, 1);
         }
-        let activity = &key.activity;
-        if activity.minute.load(SeqCst) != minute {
-            let before = activity.minute.swap(minute, SeqCst);
-            let counted = activity.valid.swap(0, SeqCst);
-            if counted > 0 {
-                self.count_other(key, Outcome::Valid, before, counted);
-            }
+        if let Some((before, counted)) = key.activity.count(minute) {
+            self.count_other(key, Outcome::Valid, before, counted);
         }
-        activity.valid.fetch_add(1, SeqCst);
-        // After the count, and looked at before the count by whoever gathers: one of the two sees the other.
-        if !activity.is_listed.load(SeqCst) && !activity.is_listed.swap(true, SeqCst) {
-            lock(shard(&self.listed, key.id)).push(key.id);
-        }
-        if activity.is_retired.load(SeqCst) {
+        self.list(key);
+        if key.activity.is_retired.load(SeqCst) {
             self.take_over(key);
+        }
+    }
+
+    /// Puts a key into the list of those that have something to write down. To be called after there is something: whoever
+    /// gathers takes a key out of the list before looking at it, so that one of the two sees the other.
+    pub(crate) fn list(&self, key: &LiveKey) {
+        if !key.activity.is_listed.load(SeqCst) && !key.activity.is_listed.swap(true, SeqCst) {
+            lock(shard(&self.listed, key.id)).push(key.id);
         }
     }
 
     /// Takes over what was counted at a record that another has replaced, and what will be by those who still look at it.
     pub(crate) fn take_over(&self, old: &LiveKey) {
         old.activity.is_retired.store(true, SeqCst);
-        let counted = old.activity.valid.swap(0, SeqCst);
-        if counted > 0 {
-            self.count_other(old, Outcome::Valid, old.activity.minute.load(SeqCst), counted);
+        if let Some((minute, counted)) = old.activity.take() {
+            self.count_other(old, Outcome::Valid, minute, counted);
         }
     }
 
@@ -132,7 +141,7 @@ impl Usage {
             let listed = std::mem::take(&mut *lock(listed));
             for id in listed {
                 // A key that is gone was deleted with its workspace, and its counts with it.
-                let _ = keyring.with(id, |key| waiting.take(key, keyring.last_use(key)));
+                let _ = keyring.with(id, |key| waiting.take(key, keyring));
             }
         }
         count_outcome(Code::InvalidKey.as_str(), self.unproved.swap(0, Relaxed));
@@ -146,16 +155,24 @@ impl Usage {
 }
 
 impl Waiting {
-    fn take(&mut self, key: &LiveKey, last_use: LastUse) {
+    fn take(&mut self, key: &LiveKey, keyring: &Keyring) {
+        // First: whoever counts or notes a use after this lists the key again.
         key.activity.is_listed.store(false, SeqCst);
-        let minute = key.activity.minute.load(SeqCst);
-        let count = key.activity.valid.swap(0, SeqCst);
-        if count > 0 {
+        if let Some((minute, count)) = key.activity.take() {
             let outcome = Outcome::Valid;
             self.push(Tally { workspace: key.workspace, minute, key: key.id, outcome, count });
         }
-        let used = Used { workspace: key.workspace, last_use, previous_digest: key.previous_digest() };
+        let used = Used {
+            workspace: key.workspace,
+            last_use: keyring.last_use(key),
+            previous_digest: key.previous_digest(),
+        };
         self.last_uses.insert(key.id, used);
+    }
+
+    /// The counts of one key.
+    fn of_key(&self, id: KeyId) -> Vec<Tally> {
+        self.tallies.iter().filter(|tally| tally.key == id).copied().collect()
     }
 
     fn push(&mut self, tally: Tally) {
@@ -182,4 +199,25 @@ fn shard<T>(shards: &[T], id: KeyId) -> &T {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_wait_up_to_their_limit_and_those_past_it_are_counted_as_dropped() {
+        let tally = Tally {
+            workspace: WorkspaceId::from_bytes([1; 16]),
+            minute: 1,
+            key: KeyId::parse("000000000000").expect("twelve digits"),
+            outcome: Outcome::Valid,
+            count: 3,
+        };
+        let mut waiting = Waiting { tallies: vec![tally; WAITING_MAX - 1], ..Waiting::default() };
+        waiting.push(tally);
+        assert_eq!((waiting.tallies.len(), waiting.dropped), (WAITING_MAX, 0));
+        waiting.push(tally);
+        assert_eq!((waiting.tallies.len(), waiting.dropped), (WAITING_MAX, 3));
+    }
 }

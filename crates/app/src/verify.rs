@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keybell_core::key::{
-    Asked, Brand, Environment, Kind, LimitState, Outcome, Proof, PublicIdentifier, RequestKind, Scopes,
-    SecretKey,
+    Asked, Brand, Environment, Kind, LimitState, Outcome, Proof, PublicIdentifier, Refused, RequestKind,
+    Scopes, SecretKey,
 };
 use keybell_core::{Actor, Code, Problem, Timestamp, WorkspaceId};
 
@@ -16,34 +16,9 @@ use crate::App;
 use crate::keyring::LiveKey;
 use crate::rate_limits::OverLimit;
 
-/// Why a key may not do what was asked.
-#[derive(Debug)]
-pub struct Refused {
-    /// One of the codes of the API's table.
-    pub code: Code,
-    /// The limits that count the request and what is left of them, where it was more than they allow.
-    pub rate_limits: Vec<LimitState>,
-    /// Seconds after which it may do so, where that is all there is in the way.
-    pub retry_after_seconds: Option<u64>,
-}
-
-impl From<Code> for Refused {
-    fn from(code: Code) -> Self {
-        Refused { code, rate_limits: Vec::new(), retry_after_seconds: None }
-    }
-}
-
 impl From<OverLimit> for Refused {
     fn from(OverLimit { limits, retry_after_seconds }: OverLimit) -> Self {
         Refused { code: Code::RateLimited, rate_limits: limits, retry_after_seconds }
-    }
-}
-
-impl From<Refused> for Problem {
-    fn from(Refused { code, rate_limits, retry_after_seconds }: Refused) -> Self {
-        let mut problem = Problem::from(code);
-        (problem.rate_limits, problem.retry_after_seconds) = (rate_limits, retry_after_seconds);
-        problem
     }
 }
 
@@ -142,8 +117,9 @@ impl App {
         let decided = decided.and_then(|()| self.take_rate_limits(key, asked, now));
         match decided {
             Ok(rate_limits) => {
-                self.usage().count(key, Outcome::Valid, now);
+                // The use first: to count lists the key, and what is listed is written down.
                 self.keyring().used(key, proof, now, asked.source_address);
+                self.usage().count(key, Outcome::Valid, now);
                 let workspace_external_id = self.workspace_external_id(key.workspace);
                 Ok(VerifiedKey { key, brand: *self.brand(), workspace_external_id, rate_limits })
             }

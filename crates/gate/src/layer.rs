@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
 use keybell_core::Code;
 use keybell_core::credential::{presented, sent_by_browser};
+use keybell_core::key::Refused;
 use tower::{Layer, Service};
 
 use crate::refusal::{refusal, tell_limits};
-use crate::verifier::{Question, Refused};
+use crate::verifier::Question;
 use crate::{Denied, Needs, Verified, Verifier};
 
 /// What only a gateway may tell an application: names that begin so are taken off every request.

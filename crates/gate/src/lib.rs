@@ -34,11 +34,11 @@ mod verifier;
 pub use keybell_core::Code;
 pub use keybell_core::forwarded::client_address;
 pub use keybell_core::key::gcra::Left;
-pub use keybell_core::key::{Environment, LimitState, RateLimit};
+pub use keybell_core::key::{Environment, LimitState, RateLimit, Refused};
 pub use layer::{KeyAuth, KeyAuthLayer, OnUnreachable, require};
 #[cfg(feature = "local")]
 pub use local::LocalVerifier;
 pub use needs::Needs;
 pub use remote::{BadRemote, RemoteVerifier};
 pub use verified::Verified;
-pub use verifier::{Denied, Question, Refused, Unreachable, Verifier};
+pub use verifier::{Denied, Question, Unreachable, Verifier};

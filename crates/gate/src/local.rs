@@ -7,7 +7,7 @@ use keybell_app::verify::VerifiedKey;
 use keybell_core::WorkspaceId;
 use keybell_core::key::{Asked, Environment, LimitState, PublicIdentifier, RequestKind, Scopes};
 
-use crate::verifier::{Question, Refused};
+use crate::verifier::Question;
 use crate::{Denied, Verified, Verifier};
 
 /// Asks an installation in the same process. It never waits.
@@ -33,13 +33,7 @@ impl LocalVerifier {
             ..Asked::default()
         };
         let held = self.app.verify(secret_key, &asked, |key| Held::of(key, &self.app));
-        held.map(Verified::held).map_err(|refused| {
-            Denied::Refused(Refused {
-                code: refused.code,
-                rate_limits: refused.rate_limits,
-                retry_after_seconds: refused.retry_after_seconds,
-            })
-        })
+        held.map(Verified::held).map_err(Denied::Refused)
     }
 }
 

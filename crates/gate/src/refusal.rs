@@ -5,11 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use keybell_core::challenge::challenges;
-use keybell_core::key::{LimitState, limit_headers};
+use keybell_core::key::{LimitState, Refused, limit_headers};
 use keybell_core::{Code, Problem, Timestamp};
 
 use crate::Needs;
-use crate::verifier::Refused;
 
 const CODE: HeaderName = HeaderName::from_static("x-keybell-code");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,12 +23,11 @@ pub(crate) fn refusal<B: From<Bytes>>(
     headers: &HeaderMap,
     base_url: &str,
 ) -> Response<B> {
-    let Refused { code, rate_limits, retry_after_seconds } = refused;
-    let mut problem = Problem::from(code);
-    problem.retry_after_seconds = match code {
-        Code::Unavailable => Some(TRY_AGAIN_SECONDS),
-        _ => retry_after_seconds,
-    };
+    let mut problem = Problem::from(refused);
+    let code = problem.code;
+    if code == Code::Unavailable {
+        problem = problem.retry_after(TRY_AGAIN_SECONDS);
+    }
     let request_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let mut response = Response::new(B::from(problem.document(base_url, request_id).into()));
     *response.status_mut() = StatusCode::from_u16(code.status()).expect("the catalogue holds HTTP statuses");
@@ -40,7 +38,7 @@ pub(crate) fn refusal<B: From<Bytes>>(
     if let Some(seconds) = problem.retry_after_seconds {
         told.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    tell_limits(told, &rate_limits);
+    tell_limits(told, &problem.rate_limits);
     for challenge in challenges(code, &needs.scopes) {
         let value = HeaderValue::from_str(&challenge).expect("a challenge is visible ASCII");
         told.append(header::WWW_AUTHENTICATE, value);

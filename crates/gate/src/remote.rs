@@ -12,13 +12,13 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use keybell_core::Code;
 use keybell_core::key::gcra::Left;
-use keybell_core::key::{Environment, LimitState, RateLimit};
+use keybell_core::key::{Environment, LimitState, RateLimit, Refused};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::verified::Told;
-use crate::verifier::{Question, Refused};
+use crate::verifier::Question;
 use crate::{Denied, Unreachable, Verified, Verifier};
 use pool::Pool;
 

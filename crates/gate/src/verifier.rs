@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use keybell_core::Code;
-use keybell_core::key::LimitState;
+use keybell_core::key::Refused;
 
 use crate::{Needs, Verified};
 
@@ -38,23 +38,6 @@ pub enum Denied {
     Refused(Refused),
     /// Nobody could say whether the key is good.
     Unreachable(Unreachable),
-}
-
-/// Why a key is not good for a request.
-#[derive(Debug)]
-pub struct Refused {
-    /// One of the codes of Keybell's table.
-    pub code: Code,
-    /// The rate limits that count the request, where it is more than they allow.
-    pub rate_limits: Vec<LimitState>,
-    /// Seconds after which it would be let through, where that is all there is in the way.
-    pub retry_after_seconds: Option<u64>,
-}
-
-impl From<Code> for Refused {
-    fn from(code: Code) -> Self {
-        Refused { code, rate_limits: Vec::new(), retry_after_seconds: None }
-    }
 }
 
 impl From<Code> for Denied {

@@ -14,7 +14,8 @@ use crate::serving::{Connections, Workers};
 /// For requests that are under way. With the next two it stays under the 10 seconds that are promised, and that
 /// supervisors wait before they kill.
 const REQUESTS_GRACE: Duration = Duration::from_millis(3_500);
-/// For deliveries that are under way; what is not over then is taken up at the next start.
+/// For deliveries that are under way; what is not over then is taken up at the next start. And beside them for writing
+/// down how keys were used.
 const DELIVERIES_GRACE: Duration = Duration::from_secs(4);
 /// For what waits to be written.
 const STORE_GRACE: Duration = Duration::from_millis(1_500);
@@ -55,14 +56,14 @@ pub(crate) async fn end(connections: &Connections<Site>, app: &App, store: &Stor
     if timeout(REQUESTS_GRACE, connections.end()).await.is_err() {
         tracing::warn!("some requests were not over in time and are cut off");
     }
-    app.stop_engine(DELIVERIES_GRACE).await;
-    let close = async {
-        if let Err(error) = app.write_usage().await {
-            tracing::warn!(%error, "how keys were used since the last minute was not written down");
-        }
-        store.close().await;
-    };
-    if timeout(STORE_GRACE, close).await.is_err() {
+    let (written, ()) =
+        tokio::join!(timeout(DELIVERIES_GRACE, app.write_usage()), app.stop_engine(DELIVERIES_GRACE));
+    match written {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "how keys were last used was not written down"),
+        Err(_) => tracing::warn!("not all of how keys were last used could be written down in time"),
+    }
+    if timeout(STORE_GRACE, store.close()).await.is_err() {
         tracing::warn!("the database was not closed in time");
     }
     workers.end();

@@ -1,7 +1,8 @@
 //! A key as a check needs it, small enough that a million of them are no burden.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use ipnet::IpNet;
 use keybell_core::key::{Digest, Environment, KeyId, Proof, Scopes, Standing, Switch};
@@ -64,13 +65,12 @@ pub(crate) struct Previous {
 
 /// How a key is used: what is counted since it was last written down, and when it was last used.
 ///
-/// Everything here changes while the key is checked by many at once, so all of it is atomic, and no check waits.
+/// It changes while the key is checked by many at once. Only the address takes a lock, with the first use in a second.
 #[derive(Default)]
 pub(crate) struct Activity {
-    /// How often it was let through in [`Activity::minute`].
-    pub(crate) valid: AtomicU32,
-    /// The minute that is being counted, in minutes since the Unix epoch.
-    pub(crate) minute: AtomicU32,
+    /// The minute that is being counted, in minutes since the Unix epoch, in the upper half, and in the lower how often the
+    /// key was let through in it: together, so that no count is told of another minute.
+    counted: AtomicU64,
     /// Whether it stands in the list of keys that have something to write down.
     pub(crate) is_listed: AtomicBool,
     /// Whether another record has taken the place of this one: what is still counted here belongs elsewhere.
@@ -147,23 +147,30 @@ impl LiveKey {
         self.previous().map(|previous| *previous.digest.digest.as_bytes())
     }
 
-    /// Notes that it was let through at `now`, by the secret that `proof` says. Whether it is the first time in this
-    /// second.
-    pub(crate) fn used(&self, proof: Proof, now: Timestamp) -> bool {
-        let second = u32::try_from(now.seconds()).unwrap_or(u32::MAX);
+    /// Notes that the secret that `proof` says was let through at `now`. Whether that is later than what is known of the key.
+    pub(crate) fn secret_used(&self, proof: Proof, now: Timestamp) -> bool {
+        let second = second(now);
         if let (Proof::Previous { .. }, Some(previous)) = (proof, self.previous()) {
             forwards(&previous.last_used, second);
         }
-        forwards(&self.activity.last_used, second)
+        self.activity.last_used.load(SeqCst) < second
     }
 
-    /// When and from where it was last used. Whoever asks holds the lock that [`LiveKey::set_source`] is called under.
+    /// Notes that it was let through at `now` from `source`, unless a later use is known. Whoever notes it holds the lock
+    /// that [`LiveKey::last_use`] is asked under.
+    pub(crate) fn used(&self, now: Timestamp, source: Option<IpAddr>) {
+        if forwards(&self.activity.last_used, second(now)) {
+            self.activity.set_source(source);
+        }
+    }
+
+    /// When and from where it was last used.
     pub(crate) fn last_use(&self) -> LastUse {
-        let at = |cell: &AtomicU32| match cell.load(Ordering::Relaxed) {
+        let at = |cell: &AtomicU32| match cell.load(SeqCst) {
             0 => None,
             seconds => Some(Timestamp::from_seconds(seconds.into())),
         };
-        let [high, low] = [0, 1].map(|half| u128::from(self.activity.source[half].load(Ordering::Relaxed)));
+        let [high, low] = [0, 1].map(|half| u128::from(self.activity.source[half].load(SeqCst)));
         let bits = high << 64 | low;
         LastUse {
             at: at(&self.activity.last_used),
@@ -172,24 +179,24 @@ impl LiveKey {
         }
     }
 
-    /// Notes from where it was last used.
-    pub(crate) fn set_source(&self, source: Option<IpAddr>) {
-        self.activity.set_source(source);
-    }
-
-    /// Takes over when the record before this one was last used: the database may not know it yet.
+    /// Takes over when the record before this one was last used: the database may not know it yet. Whoever calls it holds the
+    /// lock of [`LiveKey::used`].
     pub(super) fn inherit(&self, before: &LiveKey) {
         let known = before.last_use();
-        if let Some(at) = known.at
-            && forwards(&self.activity.last_used, u32::try_from(at.seconds()).unwrap_or(u32::MAX))
-        {
-            self.set_source(known.from);
+        if let Some(at) = known.at {
+            self.used(at, known.from);
         }
         let Some(previous) = self.previous() else { return };
-        let rotated = previous.digest.digest.matches(&before.current.digest);
-        let last_used = if rotated { known.at } else { known.previous_at };
+        // Which of the two secrets of the record before this one's old secret was, if it was one of them.
+        let is_this = |digest: &PackedDigest| previous.digest.digest.matches(&digest.digest);
+        let last_used = match before.previous() {
+            // The key's last use was one of the secret before it, where that one's is as late.
+            _ if is_this(&before.current) => known.at.filter(|_| known.at > known.previous_at),
+            Some(other) if is_this(&other.digest) => known.previous_at,
+            _ => None,
+        };
         if let Some(at) = last_used {
-            forwards(&previous.last_used, u32::try_from(at.seconds()).unwrap_or(u32::MAX));
+            forwards(&previous.last_used, second(at));
         }
     }
 }
@@ -197,7 +204,18 @@ impl LiveKey {
 /// Moves a second forwards, never back. Whether it moved.
 fn forwards(cell: &AtomicU32, second: u32) -> bool {
     // Looked at first, since most often it is this second already, and a line that is only read is not fought over.
-    cell.load(Ordering::Relaxed) < second && cell.fetch_max(second, Ordering::Relaxed) < second
+    cell.load(SeqCst) < second && cell.fetch_max(second, SeqCst) < second
+}
+
+fn second(at: Timestamp) -> u32 {
+    u32::try_from(at.seconds()).unwrap_or(u32::MAX)
+}
+
+/// A minute and the count of it, of the word they are kept in.
+fn halves(counted: u64) -> (u32, u32) {
+    let [high, low] = [counted >> 32, counted & u64::from(u32::MAX)];
+    let half = |half| u32::try_from(half).expect("half of 64 bits fits 32");
+    (half(high), half(low))
 }
 
 impl Rare {
@@ -231,6 +249,25 @@ impl Previous {
 }
 
 impl Activity {
+    /// Counts that it was let through in `minute`. Gives the minute before it and its count, where one was not taken yet.
+    pub(crate) fn count(&self, minute: u32) -> Option<(u32, u32)> {
+        let mut known = self.counted.load(SeqCst);
+        loop {
+            let (before, count) = halves(known);
+            let after = if before == minute { known + 1 } else { u64::from(minute) << 32 | 1 };
+            match self.counted.compare_exchange_weak(known, after, SeqCst, SeqCst) {
+                Ok(_) => return (before != minute && count > 0).then_some((before, count)),
+                Err(other) => known = other,
+            }
+        }
+    }
+
+    /// Takes what was counted, with its minute; `None` where nothing was.
+    pub(crate) fn take(&self) -> Option<(u32, u32)> {
+        let (minute, count) = halves(self.counted.fetch_and(u64::from(u32::MAX) << 32, SeqCst));
+        (count > 0).then_some((minute, count))
+    }
+
     fn last_used(at: Option<Timestamp>, from: Option<IpAddr>) -> Activity {
         let activity = Activity { last_used: AtomicU32::new(seconds(at)), ..Activity::default() };
         activity.set_source(from);
@@ -247,13 +284,13 @@ impl Activity {
         let (high, low) = halves.split_at(8);
         for (half, bytes) in self.source.iter().zip([high, low]) {
             let bytes = bytes.try_into().expect("half of sixteen bytes");
-            half.store(u64::from_be_bytes(bytes), Ordering::Relaxed);
+            half.store(u64::from_be_bytes(bytes), SeqCst);
         }
     }
 }
 
 fn seconds(at: Option<Timestamp>) -> u32 {
-    at.map_or(0, |at| u32::try_from(at.seconds()).unwrap_or(u32::MAX))
+    at.map_or(0, second)
 }
 
 #[cfg(test)]
@@ -267,11 +304,19 @@ mod tests {
     }
 
     #[test]
+    fn each_minute_is_counted_apart_and_a_count_is_taken_once() {
+        let activity = Activity::default();
+        assert_eq!([activity.count(7), activity.count(7), activity.count(8)], [None, None, Some((7, 2))]);
+        assert_eq!([activity.take(), activity.take()], [Some((8, 1)), None]);
+        assert_eq!([activity.count(8), activity.count(9), activity.count(9)], [None, Some((8, 1)), None]);
+    }
+
+    #[test]
     fn addresses_read_back_as_they_were_set() {
         for text in ["203.0.113.9", "2001:db8::5", "::1"] {
             let source: Option<IpAddr> = Some(text.parse().expect("an address"));
             let activity = Activity::last_used(None, source);
-            let [high, low] = [0, 1].map(|half| u128::from(activity.source[half].load(Ordering::Relaxed)));
+            let [high, low] = [0, 1].map(|half| u128::from(activity.source[half].load(SeqCst)));
             let read = IpAddr::V6(Ipv6Addr::from_bits(high << 64 | low)).to_canonical();
             assert_eq!(Some(read), source);
         }

@@ -1,5 +1,6 @@
 //! Reading how keys were used.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keybell_core::grant::ReadKeys;
@@ -7,6 +8,7 @@ use keybell_core::key::{Counts, KeyId};
 use keybell_core::{Code, Grant, Problem, Timestamp};
 use keybell_store::ops::usage::{Step, UsageOfKey};
 
+use super::Tally;
 use crate::App;
 use crate::problems::of_store;
 
@@ -15,6 +17,9 @@ pub const POINTS_MAX: i64 = 1_500;
 
 /// Points of an answer where no time is asked for.
 const POINTS_DEFAULT: i64 = 24;
+
+/// How often usage is read beside what writes it, before that has to wait.
+const READ_TRIES_MAX: u32 = 2;
 
 /// What is asked of a key's usage.
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +47,42 @@ impl App {
         workspace.filter(|workspace| *workspace == grant.workspace()).ok_or(Code::NotFound)?;
         let (from, until) = self.asked_time(question)?;
         let step = question.step;
-        let mut waiting = self.usage().waiting.lock().await;
-        self.gather_usage(&mut waiting);
-        let query = UsageOfKey { workspace: grant.workspace(), id, step, from, until };
-        let mut used = self.store().read(query).await.map_err(of_store)?;
-        for tally in waiting.tallies.iter().filter(|tally| tally.key == id) {
+        let query = || UsageOfKey { workspace: grant.workspace(), id, step, from, until };
+        let (mut used, waiting) = self.stored_and_waiting(id, query).await?;
+        for tally in waiting {
             let minute = Timestamp::from_seconds(i64::from(tally.minute) * Step::Minute.seconds());
             used.entry(step.beginning(minute)).or_default().add(tally.outcome, tally.count.into());
         }
-        drop(waiting);
         let steps = (from.seconds()..until.seconds())
             .step_by(usize::try_from(step.seconds()).expect("steps are short"));
         let point = |at| (at, used.get(&at).copied().unwrap_or_default());
         Ok(steps.map(Timestamp::from_seconds).map(point).collect())
+    }
+
+    /// What is stored of a key's usage, and what waits to be: nothing of it in both, and nothing in neither.
+    ///
+    /// What waits is not held up by the reading. Where something was written meanwhile, both are looked at again, and in the
+    /// end while nothing can be written.
+    async fn stored_and_waiting(
+        &self,
+        id: KeyId,
+        query: impl Fn() -> UsageOfKey,
+    ) -> Result<(BTreeMap<Timestamp, Counts>, Vec<Tally>), Problem> {
+        for _ in 0..READ_TRIES_MAX {
+            let (tallies, written) = {
+                let mut waiting = self.usage().waiting.lock().await;
+                self.gather_usage(&mut waiting);
+                (waiting.of_key(id), waiting.written)
+            };
+            let stored = self.store().read(query()).await.map_err(of_store)?;
+            if self.usage().waiting.lock().await.written == written {
+                return Ok((stored, tallies));
+            }
+        }
+        let mut waiting = self.usage().waiting.lock().await;
+        self.gather_usage(&mut waiting);
+        let stored = self.store().read(query()).await.map_err(of_store)?;
+        Ok((stored, waiting.of_key(id)))
     }
 
     /// The beginning of the first step, and the end of the time that is asked for.

@@ -1,6 +1,7 @@
 //! Writing down how keys were used.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -39,14 +40,13 @@ pub(crate) async fn follow(app: Weak<Inner>) {
         every.tick().await;
         let Some(inner) = app.upgrade() else { return };
         let app = App { inner };
-        let mut wrote = app.write_counts().await;
-        if wrote.is_ok() && Instant::now() >= last_uses_at {
-            wrote = app.write_last_uses().await.map(|all| {
-                if all {
-                    last_uses_at += LAST_USES_EVERY;
-                }
-            });
+        let counts = app.write_counts().await;
+        // Whatever became of the counts.
+        let last_uses = if Instant::now() < last_uses_at { Ok(true) } else { app.write_last_uses().await };
+        if let Ok(true) = last_uses {
+            last_uses_at = last_uses_at.max(Instant::now() + LAST_USES_EVERY);
         }
+        let wrote = counts.and(last_uses);
         if let Err(error) = &wrote
             && !failing
         {
@@ -71,18 +71,33 @@ impl App {
     async fn write_counts(&self) -> Result<(), StoreError> {
         let mut waiting = self.usage().waiting.lock().await;
         self.gather_usage(&mut waiting);
-        let dropped = std::mem::take(&mut waiting.dropped);
-        counter!("keybell_key_usage_dropped_total").increment(dropped);
         waiting.tallies.sort_unstable();
         while !waiting.tallies.is_empty() {
-            // From the end, so that what is written can be cut off without moving the rest.
-            let begin = waiting.tallies.len().saturating_sub(TALLIES_AT_ONCE);
+            let begin = begin_of_last_bite(&waiting.tallies);
             let minutes = minutes(&waiting.tallies[begin..]);
+            waiting.written += 1;
             let op = AddUsage { node: self.settings().node.clone(), minutes };
-            self.store().write(op).await?;
+            match self.store().write(op).await {
+                Ok(_) => {}
+                // Trying again mends neither, and the counts of others wait behind these.
+                Err(error @ (StoreError::Corrupt { .. } | StoreError::Failed { .. })) => {
+                    let lost: u64 = waiting.tallies[begin..].iter().map(|tally| u64::from(tally.count)).sum();
+                    waiting.dropped += lost;
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::error!(
+                        error,
+                        usage.lost = lost,
+                        "counts of how keys were used could not be added"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+            // From the end, so that what is written can be cut off without moving the rest.
             waiting.tallies.truncate(begin);
         }
         waiting.tallies.shrink_to(TALLIES_AT_ONCE);
+        let dropped = std::mem::take(&mut waiting.dropped);
+        counter!("keybell_key_usage_dropped_total").increment(dropped);
         Ok(())
     }
 
@@ -90,13 +105,19 @@ impl App {
     async fn write_last_uses(&self) -> Result<bool, StoreError> {
         let mut waiting = self.usage().waiting.lock().await;
         self.gather_usage(&mut waiting);
-        let ids: Vec<_> = waiting.last_uses.keys().copied().take(LAST_USES_AT_A_TIME).collect();
+        // From where the last writing ended, and then from the beginning: else the keys that are used most would keep the
+        // others waiting for ever.
+        let after = waiting.written_to.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = waiting.last_uses.range((after, Bound::Unbounded)).chain(&waiting.last_uses);
+        let at_a_time = LAST_USES_AT_A_TIME.min(waiting.last_uses.len());
+        let ids: Vec<KeyId> = next.map(|(id, _)| *id).take(at_a_time).collect();
         for ids in ids.chunks(LAST_USES_AT_ONCE) {
             let uses = ids.iter().filter_map(|id| stored_use(&waiting, *id)).collect();
             self.store().write(RecordLastUses { uses }).await?;
             for id in ids {
                 waiting.last_uses.remove(id);
             }
+            waiting.written_to = ids.last().copied();
         }
         Ok(waiting.last_uses.is_empty())
     }
@@ -117,10 +138,19 @@ fn stored_use(waiting: &Waiting, id: KeyId) -> Option<StoredUse> {
     })
 }
 
+/// Where the last bite of sorted tallies begins. What belongs to one minute of a workspace is stored together and is never
+/// cut: else it would be read and written anew for each part.
+fn begin_of_last_bite(tallies: &[Tally]) -> usize {
+    let mut begin = tallies.len().saturating_sub(TALLIES_AT_ONCE);
+    while begin > 0 && tallies[begin - 1].is_stored_with(&tallies[begin]) {
+        begin -= 1;
+    }
+    begin
+}
+
 /// The tallies, in order of workspace, minute and key, as the store takes them.
 fn minutes(tallies: &[Tally]) -> Vec<MinuteUsage> {
-    let of_one_minute =
-        tallies.chunk_by(|one, next| (one.workspace, one.minute) == (next.workspace, next.minute));
+    let of_one_minute = tallies.chunk_by(Tally::is_stored_with);
     let minute = |tallies: &[Tally]| {
         let mut counts: BTreeMap<_, Counts> = BTreeMap::new();
         for tally in tallies {
