@@ -13,7 +13,7 @@ mod rotate;
 use std::sync::Arc;
 
 use keybell_core::grant::ReadKeys;
-use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, SecretKey};
+use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, RateLimit, SecretKey};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::Op;
 use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
@@ -180,6 +180,30 @@ fn refuse_more_than_own<A>(grant: &Grant<A>, scopes: &[String]) -> Result<(), Pr
     let mut problem = Problem::new(Code::Forbidden, detail);
     problem.errors = errors;
     Err(problem)
+}
+
+/// Refuses limits in the place of the platform's own to anybody but an operator: those of the names that the configuration
+/// has. `before` are the key's limits before an edit.
+fn refuse_the_platforms_limits<A>(
+    grant: &Grant<A>,
+    platforms: &[RateLimit],
+    before: &[RateLimit],
+    after: &[RateLimit],
+) -> Result<(), Problem> {
+    if grant.is_operators() {
+        return Ok(());
+    }
+    for RateLimit { name, .. } in platforms {
+        let of = |limits: &[RateLimit]| limits.iter().position(|limit| limit.name == *name);
+        let (was, is) = (of(before), of(after));
+        if was.map(|place| &before[place]) != is.map(|place| &after[place]) {
+            let field =
+                is.map_or_else(|| "rate_limits".to_owned(), |place| format!("rate_limits[{place}].name"));
+            let message = format!("{name} is the platform's to set; give a limit of yours another name");
+            return Err(Problem::field(field, "not_allowed", message));
+        }
+    }
+    Ok(())
 }
 
 fn revoked() -> Problem {

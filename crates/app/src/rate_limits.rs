@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keybell_core::Timestamp;
+use keybell_core::key::fields::RATE_LIMITS_PER_KEY_MAX;
 use keybell_core::key::gcra::{Cell, Over, Rate};
 use keybell_core::key::{Asked, KeyId, LimitState, RateLimit};
 
@@ -68,8 +69,8 @@ impl RateLimiter {
     /// Counts what is `asked` of a key with the limits `own`, by all limits that count it or, where one of them has no room,
     /// by none. Gives those limits and what is left of them.
     ///
-    /// A key's limits are held while they are looked at and counted, some hundred instructions that wait for nothing. That
-    /// is what makes several limits one decision.
+    /// A key's limits are held while they are looked at and counted, some hundred instructions that wait for nothing; now
+    /// and then also while counts that say nothing any more are thrown out. That is what makes several limits one decision.
     pub(crate) fn take(
         &self,
         id: KeyId,
@@ -90,6 +91,10 @@ impl RateLimiter {
         let mut shard = self.shard(id).lock().unwrap_or_else(PoisonError::into_inner);
         shard.sweep(now);
         let counted = shard.counted.entry(id).or_default();
+        if counted.len() > RATE_LIMITS_PER_KEY_MAX + self.defaults.len() {
+            // Limits that were renamed since: those that still count stay, or a new name would be a fresh start.
+            counted.retain(|counted| !counted.rate.is_free(counted.cell, now));
+        }
         let mut states = Vec::with_capacity(2);
         let (mut fits, mut never, mut wait) = (true, false, 0);
         for limit in applying {
@@ -232,6 +237,18 @@ mod tests {
             (over.retry_after_seconds, told(&Err(over))),
             (None, "over: second 5, minute 100".to_owned())
         );
+    }
+
+    #[test]
+    fn limits_that_were_renamed_are_not_kept_for_ever() {
+        let limiter = RateLimiter::new(&[]);
+        for number in 0..1_000_u64 {
+            let renamed = own(&[limit(&format!("n{number}"), 10, 1)]);
+            let now = NOW + Duration::from_secs(number * 2);
+            assert!(limiter.take(id(1), &renamed, &asked("GET"), now).is_ok());
+        }
+        let shard = limiter.shard(id(1)).lock().expect("nobody panicked");
+        assert!(shard.counted[&id(1)].len() <= RATE_LIMITS_PER_KEY_MAX + 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// How often keys may be used that have no limit of the same name.
     pub rate_limits: Vec<RateLimit>,
-    /// Refuse secret keys that browsers send.
+    /// Refuse secret keys that gateways ask about and that browsers sent.
     pub refuse_browsers: bool,
     /// How much of everything.
     pub limits: LimitSettings,

@@ -87,7 +87,7 @@ impl App {
         grant: Grant<ManageWorkspace>,
         patch: WorkspacePatch,
     ) -> Result<Workspace, Problem> {
-        if patch.external_id.is_some() && grant.by().kind != "operator" {
+        if patch.external_id.is_some() && !grant.is_operators() {
             let message = "is the platform's to change; use an operator key";
             return Err(Problem::field("external_id", "not_allowed", message));
         }

@@ -1,16 +1,18 @@
 //! The floor: what the machine can do when nothing of ours is in the way.
 //!
-//! A server that answers 204 to everything, as an axum application on one thread; and a client that only posts, as the
+//! A server that answers 204 to everything, as an axum application; and a client that only posts, as the
 //! sender of a webhook would without database, signature or queue. Both are processes of their own, so that their cost can
 //! be read as Keybell's is.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use axum::Router;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use keybell_bench::machine::Cpu;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::Outcome;
 use crate::client::{Call, local};
@@ -28,21 +30,22 @@ pub(crate) struct Helper {
 
 impl Helper {
     /// Starts this program again as `subcommand`, and waits until it says its port.
-    pub(crate) fn start(subcommand: &str) -> Outcome<Helper> {
+    pub(crate) fn start(subcommand: &[&str]) -> Outcome<Helper> {
         let own = std::env::current_exe()
             .map_err(|error| format!("where this program lies is not known: {error}"))?;
         let mut child = Command::new(own)
-            .arg(subcommand)
+            .args(subcommand)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("`{subcommand}` cannot be started: {error}"))?;
+            .map_err(|error| format!("`{}` cannot be started: {error}", subcommand.join(" ")))?;
         let stdout = child.stdout.take().ok_or("its standard output is piped")?;
         let mut line = String::new();
         let read = std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line);
-        read.map_err(|error| format!("`{subcommand}` says nothing: {error}"))?;
+        read.map_err(|error| format!("`{}` says nothing: {error}", subcommand.join(" ")))?;
+        let said = line.trim();
         let port =
-            line.trim().parse().map_err(|_| format!("`{subcommand}` said `{}`, not a port", line.trim()))?;
+            said.parse().map_err(|_| format!("`{}` said `{said}`, not a port", subcommand.join(" ")))?;
         Ok(Helper { child, port })
     }
 
@@ -63,19 +66,53 @@ impl Drop for Helper {
 pub(crate) async fn listen() -> Outcome<tokio::net::TcpListener> {
     let failed = |error: std::io::Error| format!("no port to listen on: {error}");
     let listener = tokio::net::TcpListener::bind(local(0)).await.map_err(failed)?;
-    println!("{}", listener.local_addr().map_err(failed)?.port());
-    std::io::stdout().flush().map_err(failed)?;
+    say_port(listener.local_addr().map_err(failed)?.port())?;
     Ok(listener)
 }
 
-/// The hidden subcommand `floor`: never ends by itself.
-pub(crate) fn serve() -> Outcome<()> {
+fn say_port(port: u16) -> Outcome<()> {
+    println!("{port}");
+    std::io::stdout().flush().map_err(|error| format!("the port cannot be said: {error}"))
+}
+
+/// The hidden subcommand `floor`: never ends by itself. On so many threads, each with a runtime and a listener of its own,
+/// which is how Keybell serves.
+pub(crate) fn serve(threads: usize) -> Outcome<()> {
+    let first = shared_listener(local(0))?;
+    let address = first.local_addr().map_err(|error| format!("it has no address: {error}"))?;
+    let mut listeners = vec![first];
+    while listeners.len() < threads {
+        listeners.push(shared_listener(address)?);
+    }
+    let served: Vec<_> =
+        listeners.into_iter().map(|listener| std::thread::spawn(|| answer(listener))).collect();
+    say_port(address.port())?;
+    for thread in served {
+        thread.join().map_err(|_| "a thread of the floor panicked".to_owned())??;
+    }
+    Ok(())
+}
+
+fn answer(listener: std::net::TcpListener) -> Outcome<()> {
     load::runtime()?.block_on(async {
         // The body is read, as Keybell reads it.
         let application = Router::new().fallback(|_: Bytes| async { StatusCode::NO_CONTENT });
-        let listener = listen().await?;
+        let listener = tokio::net::TcpListener::from_std(listener);
+        let listener = listener.map_err(|error| format!("the floor cannot listen: {error}"))?;
         axum::serve(listener, application).await.map_err(|error| format!("the floor fell: {error}"))
     })
+}
+
+fn shared_listener(address: SocketAddr) -> Outcome<std::net::TcpListener> {
+    let listener = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1_024)?;
+        Ok::<_, std::io::Error>(socket.into())
+    };
+    listener().map_err(|error| format!("no port to listen on: {error}"))
 }
 
 /// The hidden subcommand `post`: posts, and prints how many, how many a second, and µs of CPU each.
@@ -95,28 +132,32 @@ pub(crate) fn post(port: u16, requests: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// Measures the server that answers 204.
+/// Measures the server that answers 204: on one thread, and on one for each core, as Keybell serves. With more threads than
+/// there is work each wake-up finds less to do, and costs a request more.
 pub(crate) fn measure_server(requests: u64, table: &mut Table) -> Outcome<()> {
-    let helper = Helper::start("floor")?;
-    let call = Call { method: "POST", path: "/", bearer: None };
-    let body = Bytes::from(vec![b'x'; BODY_BYTES]);
-    let before = helper.cpu();
-    let done = load::runtime()?.block_on(load::run(
-        local(helper.port),
-        load::CONNECTIONS,
-        requests,
-        move |_| call,
-        move |_| body.clone(),
-    ))?;
-    table.add(Row {
-        what: "floor: axum answers 204".to_owned(),
-        count: done.requests,
-        per_second: Some(done.per_second()),
-        server_micros: Some(helper.cpu().micros_each(before, done.requests)),
-        p50_ms: Some(done.wait_ms(0.5)),
-        p99_ms: Some(done.wait_ms(0.99)),
-        ..Row::default()
-    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for (threads, told) in [(1, "on one thread"), (cores, "on a thread for each core")] {
+        let helper = Helper::start(&["floor", &threads.to_string()])?;
+        let call = Call { method: "POST", path: "/", bearer: None };
+        let body = Bytes::from(vec![b'x'; BODY_BYTES]);
+        let before = helper.cpu();
+        let done = load::runtime()?.block_on(load::run(
+            local(helper.port),
+            load::CONNECTIONS,
+            requests,
+            move |_| call,
+            move |_| body.clone(),
+        ))?;
+        table.add(Row {
+            what: format!("floor: axum answers 204 {told}"),
+            count: done.requests,
+            per_second: Some(done.per_second()),
+            server_micros: Some(helper.cpu().micros_each(before, done.requests)),
+            p50_ms: Some(done.wait_ms(0.5)),
+            p99_ms: Some(done.wait_ms(0.99)),
+            ..Row::default()
+        });
+    }
     Ok(())
 }
 

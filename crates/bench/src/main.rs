@@ -55,7 +55,10 @@ enum What {
     All,
     /// The floor: a server that answers 204. Started by the benches.
     #[command(hide = true)]
-    Floor,
+    Floor {
+        /// On how many threads.
+        threads: usize,
+    },
     /// The receiver of the deliveries, in a process of its own. Started by the benches.
     #[command(hide = true)]
     Receive,
@@ -89,7 +92,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Outcome<()> {
     match arguments.what {
-        What::Floor => return floor::serve(),
+        What::Floor { threads } => return floor::serve(threads),
         What::Receive => return receiver::serve(),
         What::Post { port, requests } => return floor::post(port, requests),
         What::Verify | What::Deliver | What::Latency | What::All => {}

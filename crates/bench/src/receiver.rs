@@ -106,7 +106,7 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn start() -> Outcome<Receiver> {
-        Ok(Receiver { helper: Helper::start("receive")? })
+        Ok(Receiver { helper: Helper::start(&["receive"])? })
     }
 
     pub(crate) fn port(&self) -> u16 {

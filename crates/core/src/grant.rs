@@ -135,6 +135,11 @@ impl<A> Grant<A> {
         self.workspace
     }
 
+    /// Whether an operator has it, for the little that a workspace's own people may not do in it.
+    pub fn is_operators(&self) -> bool {
+        self.by.kind == "operator"
+    }
+
     /// Who has it.
     pub fn by(&self) -> &ActorRef {
         &self.by

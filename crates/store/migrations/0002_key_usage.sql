@@ -4,6 +4,7 @@
 ALTER TABLE api_keys ADD COLUMN digest_of TEXT NOT NULL DEFAULT 'secret';
 ALTER TABLE api_keys ADD COLUMN previous_digest_of TEXT;
 CREATE UNIQUE INDEX api_keys_imported ON api_keys (digest) WHERE digest_of = 'sha256';
+CREATE UNIQUE INDEX api_keys_imported_before ON api_keys (previous_digest) WHERE previous_digest_of = 'sha256';
 
 -- One row for a workspace and a minute, hour or day, with the counts of all its keys in one value: rows grow with time,
 -- not with keys or requests. step is its length in seconds. Each node counts for itself.

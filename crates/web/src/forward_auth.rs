@@ -17,7 +17,7 @@ use keybell_core::key::{Asked, Environment, RequestKind, fields};
 use keybell_core::{Code, Problem};
 
 use crate::envelope::base_url;
-use crate::extract::{Source, presented_in};
+use crate::extract::{Source, is_from_trusted_proxy, presented_in};
 use crate::problem::{self, Failed};
 use crate::request_id::RequestId;
 
@@ -98,7 +98,7 @@ fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<Response, Problem>
         required_scopes: &wanted.scopes,
         environment: wanted.environment,
         source_address: Source::of_parts(parts, app).0,
-        request: request_kind(parts, wanted),
+        request: request_kind(app, parts, wanted),
         ..Asked::default()
     };
     Ok(app.verify(secret_key.as_str(), &asked, |key| allowed(app, key))?)
@@ -107,17 +107,22 @@ fn check(app: &App, parts: &Parts, wanted: &Wanted) -> Result<Response, Problem>
 /// What kind of request the client sent: as the gateway says in the query, in `X-Forwarded-Method`, or by asking with the
 /// same method.
 ///
-/// nginx asks with `GET` and passes the client's headers on, so that only its query can be believed.
-fn request_kind(parts: &Parts, wanted: &Wanted) -> RequestKind {
+/// The header is believed from proxies that are trusted, as `X-Forwarded-For` is, and not from nginx, which passes the
+/// client's headers on. What is not believed is not known, and is counted by every limit.
+fn request_kind(app: &App, parts: &Parts, wanted: &Wanted) -> RequestKind {
     if let Some(said) = wanted.request {
         return said;
     }
     if wanted.nginx {
         return RequestKind::Unknown;
     }
-    match parts.headers.get(FORWARDED_METHOD) {
-        Some(method) => method.to_str().map_or(RequestKind::Unknown, RequestKind::of_method),
-        None => RequestKind::of_method(parts.method.as_str()),
+    let mut forwarded = parts.headers.get_all(FORWARDED_METHOD).iter();
+    match (forwarded.next(), forwarded.next()) {
+        (None, _) => RequestKind::of_method(parts.method.as_str()),
+        (Some(method), None) if is_from_trusted_proxy(parts, app) => {
+            method.to_str().map_or(RequestKind::Unknown, RequestKind::of_method)
+        }
+        _ => RequestKind::Unknown,
     }
 }
 
@@ -126,17 +131,17 @@ fn allowed(app: &App, key: &VerifiedKey<'_>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(12);
-    let mut insert = |name, text: &str| {
-        if let Ok(value) = HeaderValue::from_str(text) {
+    let mut insert = |name, text: String| {
+        if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);
         }
     };
-    insert(KEY_ID, &key.public_identifier().to_string());
-    insert(WORKSPACE_ID, &key.workspace().to_string());
+    insert(KEY_ID, key.public_identifier().to_string());
+    insert(WORKSPACE_ID, key.workspace().to_string());
     if let Some(external_id) = key.workspace_external_id() {
-        insert(WORKSPACE_EXTERNAL_ID, external_id);
+        insert(WORKSPACE_EXTERNAL_ID, external_id.to_string());
     }
-    insert(SCOPES, key.scopes().joined());
+    insert(SCOPES, key.scopes().joined().to_owned());
     headers.insert(ENVIRONMENT, HeaderValue::from_static(key.environment().as_str()));
     problem::tell_limits(headers, key.rate_limits(), app.now());
     response

@@ -15,7 +15,7 @@ use crate::problem::Failed;
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id taken from a request: room for a UUID and a prefix, too little to fill a log with, and one less than the
-/// shortest secret key has, so that none that was sent by mistake is repeated or logged.
+/// shortest secret key of ours has, so that none that is sent here by mistake is repeated or logged.
 pub const REQUEST_ID_CHARS_MAX: usize = 56;
 
 /// The id of one request: at most [`REQUEST_ID_CHARS_MAX`] of `[A-Za-z0-9_-]`.

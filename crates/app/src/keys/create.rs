@@ -11,7 +11,7 @@ use keybell_core::{Code, Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::{InsertKey, Inserted, StoredKey};
 use serde_json::{Map, Value, json};
 
-use super::{IssuedKey, refuse_more_than_own};
+use super::{IssuedKey, refuse_more_than_own, refuse_the_platforms_limits};
 use crate::App;
 use crate::problems::Errors;
 
@@ -50,6 +50,7 @@ impl App {
         let checked = self.check_new_key(&new, now, &mut errors);
         errors.refuse_any()?;
         refuse_more_than_own(&grant, &checked.scopes)?;
+        refuse_the_platforms_limits(&grant, &self.settings().rate_limits, &[], &new.rate_limits)?;
 
         for _ in 0..ID_TRIES_MAX {
             let secret_key = SecretKey::mint(self.brand(), new.environment.kind(), self.randomness());
@@ -136,6 +137,6 @@ pub(super) fn told_of_new(key: &ApiKey) -> Value {
     json!({ "name": { "to": key.name }, "scopes": { "to": key.scopes } })
 }
 
-pub(super) fn full(keys_max: u32) -> Problem {
+fn full(keys_max: u32) -> Problem {
     Problem::new(Code::Conflict, format!("The workspace has {keys_max} API keys, as many as it may have."))
 }

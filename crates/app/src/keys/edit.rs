@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CHANGE_TRIES_MAX, changed_meanwhile, changed_record, next_version, not_theirs, refuse_more_than_own,
-    revoked,
+    refuse_the_platforms_limits, revoked,
 };
 use crate::problems::Errors;
 use crate::{App, audit};
@@ -131,6 +131,8 @@ impl App {
         errors.refuse_any()?;
         let added: Vec<String> = key.scopes.iter().filter(|scope| !has(before, scope)).cloned().collect();
         refuse_more_than_own(grant, &added)?;
+        let platforms = &self.settings().rate_limits;
+        refuse_the_platforms_limits(grant, platforms, &before.rate_limits, &key.rate_limits)?;
         Ok(key)
     }
 }

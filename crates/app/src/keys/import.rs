@@ -8,7 +8,7 @@ use keybell_core::key::{ApiKey, ImportedKey, KeyId};
 use keybell_core::{Code, FieldError, Grant, Problem};
 use keybell_store::ops::api_keys::{ImportKeys, Imported, StoredKey};
 
-use super::create::{ID_TRIES_MAX, NewKey, full, record, told_of_new};
+use super::create::{ID_TRIES_MAX, NewKey, record, told_of_new};
 use crate::App;
 use crate::problems::Errors;
 
@@ -16,7 +16,6 @@ use crate::problems::Errors;
 pub const IMPORTED_AT_ONCE_MAX: usize = 1_000;
 
 /// A key that another system gave out.
-#[derive(Clone, Debug)]
 pub struct ImportKey {
     /// The SHA-256 of its whole text, as 64 hexadecimal digits.
     pub sha256: String,
@@ -36,7 +35,7 @@ impl App {
         grant: Grant<ManageKeys>,
         wanted: Vec<ImportKey>,
     ) -> Result<Vec<ApiKey>, Problem> {
-        if grant.by().kind != "operator" {
+        if !grant.is_operators() {
             let detail = "Only the platform imports keys. Use an operator key.";
             return Err(Problem::new(Code::Forbidden, detail));
         }
@@ -66,7 +65,13 @@ impl App {
                     let detail = format!("api_keys[{place}] was imported before; nothing was imported now.");
                     return Err(Problem::new(Code::Conflict, detail));
                 }
-                Imported::Full => return Err(full(self.settings().limits.api_keys_per_workspace)),
+                Imported::Full { there } => {
+                    let (wanted, most) = (wanted.len(), self.settings().limits.api_keys_per_workspace);
+                    let detail = format!(
+                        "The workspace has {there} API keys and may have {most}; these {wanted} do not fit. Nothing was imported."
+                    );
+                    return Err(Problem::new(Code::Conflict, detail));
+                }
                 Imported::NoWorkspace => return Err(Code::NotFound.into()),
             }
         }
@@ -90,6 +95,10 @@ impl App {
                     "must be 64 hexadecimal digits, the SHA-256 of the whole key",
                 )
             }));
+            if imported.is_some_and(|imported| imported.is_of_nothing()) {
+                let message = "is the SHA-256 of nothing: the other system has no key there";
+                errors.one::<()>(Err(FieldError::new("sha256", "not_allowed", message)));
+            }
             if !seen.insert(sha256.to_ascii_lowercase()) {
                 errors.one::<()>(Err(FieldError::new("sha256", "duplicate", "stands in this import twice")));
             }

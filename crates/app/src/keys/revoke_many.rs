@@ -1,19 +1,20 @@
 //! Revoking many keys by what they have in common.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keybell_core::grant::ManageKeys;
-use keybell_core::key::{ApiKey, Environment, KeyStatus, PublicIdentifier};
+use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier};
 use keybell_core::{Grant, Problem, Timestamp};
-use keybell_store::ops::api_keys::{ListKeys, RevokeKeys};
+use keybell_store::ops::api_keys::{KeyToRevoke, ListKeys, RevokeKeys};
 use serde_json::json;
 
-use super::SEARCH_CHARS_MAX;
+use super::{CHANGE_TRIES_MAX, SEARCH_CHARS_MAX, changed_meanwhile};
 use crate::App;
 use crate::problems::of_store;
 
 /// Keys that are read or revoked at once: some milliseconds of the writer's time.
-const KEYS_AT_ONCE: i64 = 250;
+const KEYS_AT_ONCE: usize = 250;
 /// Most identifiers of one filter: as many keys as a page of a list has.
 const IDS_MAX: usize = 250;
 
@@ -50,6 +51,10 @@ impl RevokeFilter {
                 format!("must have at most {IDS_MAX} entries"),
             ));
         }
+        if search.as_ref().is_some_and(|text| text.contains('\0')) {
+            // No stored text has it: PostgreSQL cannot hold it.
+            return Err(Problem::field("filter.q", "not_allowed", "must not have the character U+0000"));
+        }
         if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARS_MAX) {
             let message = format!("must have at most {SEARCH_CHARS_MAX} characters");
             return Err(Problem::field("filter.q", "too_long", message));
@@ -57,14 +62,21 @@ impl RevokeFilter {
         Ok(())
     }
 
-    /// What the list does not filter by.
-    fn fits(&self, key: &ApiKey, public: &PublicIdentifier) -> bool {
-        let named = self.ids.as_ref().is_none_or(|ids| ids.iter().any(|id| *id == public.to_string()));
+    /// What the list does not filter by. `ids` are those of the filter.
+    fn fits(&self, key: &ApiKey, ids: Option<&HashSet<PublicIdentifier>>, public: &PublicIdentifier) -> bool {
+        let named = ids.is_none_or(|ids| ids.contains(public));
         let old = self.created_before.is_none_or(|before| key.created_at < before);
         let last_seen = key.last_used_at.unwrap_or(key.created_at).max(key.created_at);
         let unused = self.unused_since.is_none_or(|since| last_seen < since);
         key.revoked_at.is_none() && named && old && unused
     }
+}
+
+/// A key that the filter means, as it was read.
+struct Meant {
+    id: KeyId,
+    public: PublicIdentifier,
+    read_at: Timestamp,
 }
 
 impl App {
@@ -79,45 +91,63 @@ impl App {
 
     /// Revokes the keys that the filter means; how many it were. When this comes back, no check of them says yes any more.
     ///
-    /// A member who is confined to their own keys revokes those among them.
+    /// A member who is confined to their own keys revokes those among them. A key that is changed meanwhile is looked at
+    /// again, and revoked only if the filter still means it; [`Code::Conflict`](keybell_core::Code::Conflict) where others
+    /// change the same keys again and again.
     pub async fn revoke_keys(
         &self,
         grant: Grant<ManageKeys>,
         filter: &RevokeFilter,
     ) -> Result<usize, Problem> {
-        let meant = self.revocable(&grant, filter).await?;
-        let at_once = usize::try_from(KEYS_AT_ONCE).expect("it is a small number");
         let mut revoked = 0;
-        for keys in meant.chunks(at_once) {
-            let at = self.now();
-            let fact = |key: &ApiKey| {
-                self.audit_fact(at, "api_key.revoked", &key.public_identifier(self.brand()), json!({}))
-            };
-            let op = RevokeKeys {
-                workspace: grant.workspace(),
-                keys: keys.iter().map(|key| (key.id, fact(key))).collect(),
-                at,
-                only_made_by: grant.only_made_by().map(str::to_owned),
-                by: grant.by().clone(),
-                origin: grant.origin().clone(),
-            };
-            let keyring = Arc::clone(self.keyring());
-            let done = self.commit(op, move |revoked| {
-                for stored in revoked {
-                    keyring.put(stored);
-                }
-            });
-            revoked += done.await?.len();
+        for _ in 0..CHANGE_TRIES_MAX {
+            let meant = self.revocable(&grant, filter).await?;
+            let mut left = meant.len();
+            for keys in meant.chunks(KEYS_AT_ONCE) {
+                let done = self.revoke_as_read(&grant, keys).await?;
+                (left, revoked) = (left - done, revoked + done);
+            }
+            if left == 0 {
+                return Ok(revoked);
+            }
         }
-        Ok(revoked)
+        Err(changed_meanwhile())
+    }
+
+    async fn revoke_as_read(&self, grant: &Grant<ManageKeys>, keys: &[Meant]) -> Result<usize, Problem> {
+        let at = self.now();
+        let key = |key: &Meant| KeyToRevoke {
+            id: key.id,
+            read_at: key.read_at,
+            fact: self.audit_fact(at, "api_key.revoked", &key.public, json!({})),
+        };
+        let op = RevokeKeys {
+            workspace: grant.workspace(),
+            keys: keys.iter().map(key).collect(),
+            at,
+            only_made_by: grant.only_made_by().map(str::to_owned),
+            by: grant.by().clone(),
+            origin: grant.origin().clone(),
+        };
+        let keyring = Arc::clone(self.keyring());
+        let done = self.commit(op, move |revoked| {
+            for stored in revoked {
+                keyring.put(stored);
+            }
+        });
+        Ok(done.await?.len())
     }
 
     async fn revocable(
         &self,
         grant: &Grant<ManageKeys>,
         filter: &RevokeFilter,
-    ) -> Result<Vec<ApiKey>, Problem> {
+    ) -> Result<Vec<Meant>, Problem> {
         filter.check()?;
+        // A text that names no key of ours means none.
+        let ids = filter.ids.as_ref().map(|ids| -> HashSet<PublicIdentifier> {
+            ids.iter().filter_map(|id| PublicIdentifier::parse(id, self.brand())).collect()
+        });
         let text = filter.search.clone().filter(|text| !text.is_empty());
         let mut meant = Vec::new();
         let mut after = None;
@@ -130,16 +160,18 @@ impl App {
                 now: self.now(),
                 id: None,
                 text: text.clone(),
-                rows: KEYS_AT_ONCE,
+                rows: i64::try_from(KEYS_AT_ONCE).expect("it is a small number"),
             };
             let found = self.store().read(page).await.map_err(of_store)?;
             let Some(last) = found.last() else { return Ok(meant) };
             after = Some((last.key.created_at, last.key.id));
-            let keys = found.into_iter().map(|stored| self.with_last_use(stored.key));
-            meant.extend(keys.filter(|key| {
+            for key in found.into_iter().map(|stored| self.with_last_use(stored.key)) {
+                let public = key.public_identifier(self.brand());
                 let theirs = grant.only_made_by().is_none_or(|member| member == key.created_by.id);
-                theirs && filter.fits(key, &key.public_identifier(self.brand()))
-            }));
+                if theirs && filter.fits(&key, ids.as_ref(), &public) {
+                    meant.push(Meant { id: key.id, public, read_at: key.updated_at });
+                }
+            }
         }
     }
 }

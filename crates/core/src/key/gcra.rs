@@ -76,10 +76,12 @@ impl Rate {
     }
 
     /// The cell that has as many requests counted at this rate as `cell` has at the rate `before`: what an edit of a limit
-    /// leaves of what was used. At most the whole new limit.
+    /// leaves of what was used. At most the whole new limit: what it cannot hold is forgotten.
     pub fn carry_over(self, cell: Cell, before: Rate, now: Timestamp) -> Cell {
         let now = parts(now);
-        let requests = before.used(cell, now) / before.interval;
+        // Rounded up: what comes back a moment later is no reason to forget a request.
+        let used = before.used(cell, now);
+        let requests = used / before.interval + i64::from(used % before.interval != 0);
         Cell(now.saturating_add(requests.saturating_mul(self.interval).min(self.tolerance())))
     }
 
@@ -191,6 +193,10 @@ mod tests {
         let mut cell = Cell::default();
         passed(narrow, &mut cell, START, 4);
         assert_eq!(wide.left(wide.carry_over(cell, narrow, START), START).remaining, 96);
+        let (daily, almost) = (rate(1, 86_400), rate(1, 86_399));
+        let spent = daily.take(Cell::default(), 1, START).expect("it fits");
+        let later = START + Duration::from_micros(1);
+        assert!(almost.take(almost.carry_over(spent, daily, later), 1, later).is_err());
         let full = wide.take(Cell::default(), 100, START).expect("it fits");
         assert_eq!(narrow.left(narrow.carry_over(full, wide, START), START).remaining, 0);
     }

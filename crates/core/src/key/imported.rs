@@ -21,6 +21,11 @@ impl ImportedKey {
         ImportedKey(Sha256::digest(text.as_bytes()).into())
     }
 
+    /// Whether it is the digest of nothing, which is what an export makes of a key that it lacks.
+    pub fn is_of_nothing(&self) -> bool {
+        *self == ImportedKey::of_text("")
+    }
+
     /// Of the 64 hexadecimal digits that the other system has; `None` for anything else.
     pub fn parse_hex(text: &str) -> Option<ImportedKey> {
         let digits = text.as_bytes();
@@ -58,6 +63,13 @@ mod tests {
             assert!(imported.digest(&pepper).matches(&of_text));
         }
         assert!(!ImportedKey::of_text("abd").digest(&pepper).matches(&of_text));
+    }
+
+    #[test]
+    fn the_digest_of_nothing_is_known() {
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert!(ImportedKey::parse_hex(nothing).is_some_and(|key| key.is_of_nothing()));
+        assert!(ImportedKey::parse_hex(ABC).is_some_and(|key| !key.is_of_nothing()));
     }
 
     #[test]

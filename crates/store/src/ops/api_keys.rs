@@ -8,7 +8,7 @@ pub(super) mod import;
 pub(super) mod last_use;
 pub(super) mod load;
 
-pub use change::{Changed, EditKey, EndOverlap, RevokeKey, RevokeKeys, RotateKey};
+pub use change::{Changed, EditKey, EndOverlap, KeyToRevoke, RevokeKey, RevokeKeys, RotateKey};
 pub use import::{ImportKeys, Imported};
 pub use last_use::{LastUse, RecordLastUses};
 pub use load::{LoadKeys, LoadedKey, LoadedPrevious};
@@ -43,7 +43,8 @@ statements! {
               AND (SELECT COUNT(*) FROM api_keys WHERE workspace_id = $1) < $17 \
               ON CONFLICT DO NOTHING";
     ID_TAKEN = "SELECT id FROM api_keys WHERE id = $1";
-    IMPORTED = "SELECT id FROM api_keys WHERE digest = $1 AND digest_of = 'sha256'";
+    IMPORTED = "SELECT id FROM api_keys WHERE digest = $1 AND digest_of = 'sha256' \
+                UNION ALL SELECT id FROM api_keys WHERE previous_digest = $1 AND previous_digest_of = 'sha256'";
     WORKSPACE = "SELECT id FROM workspaces WHERE id = $1";
     BY_ID = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM api_keys \
@@ -111,7 +112,7 @@ pub enum Inserted {
     Done,
     /// Another key has this ID; try with another.
     IdTaken,
-    /// An imported key has this digest.
+    /// An imported key has this digest, or had it before its last rotation.
     ImportedBefore,
     /// The workspace has as many as it may.
     Full,
@@ -305,6 +306,18 @@ fn read_stored_digest(
     })
 }
 
+/// The digest of the secret before the last rotation. A rotation from before imports were known left the word out.
+fn read_previous_digest(
+    row: &dyn Row,
+    digest: usize,
+    pepper: usize,
+    of: usize,
+) -> Result<Option<StoredDigest>, StoreError> {
+    let Some(digest) = row.opt_bytes(digest)? else { return Ok(None) };
+    let of = row.opt_text(of)?.map_or(Ok(DigestOf::Secret), DigestOf::parse)?;
+    Ok(Some(StoredDigest { digest: read_digest(digest)?, pepper: read_pepper(row.int(pepper)?)?, of }))
+}
+
 fn read_networks(text: &str) -> Result<Vec<IpNet>, StoreError> {
     let networks: Vec<String> = json::read(text, "list of networks")?;
     let networks: Result<_, _> = networks.iter().map(|network| network.parse()).collect();
@@ -322,15 +335,7 @@ fn read_id(text: &str) -> Result<KeyId, StoreError> {
 /// Reads the columns of `columns!`, in their order.
 fn read_key(row: &dyn Row) -> Result<StoredKey, StoreError> {
     let current = read_stored_digest(row, 5, 6, 24)?;
-    let previous = match row.opt_bytes(7)? {
-        // A rotation from before imports were known left the word out.
-        Some(digest) => Some(StoredDigest {
-            digest: read_digest(digest)?,
-            pepper: read_pepper(row.int(8)?)?,
-            of: row.opt_text(25)?.map_or(Ok(DigestOf::Secret), DigestOf::parse)?,
-        }),
-        None => None,
-    };
+    let previous = read_previous_digest(row, 7, 8, 25)?;
     let previous_secret = match row.opt_at(9)? {
         Some(expires_at) => Some(PreviousSecret { expires_at, last_used_at: row.opt_at(10)? }),
         None => None,

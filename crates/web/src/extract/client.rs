@@ -36,6 +36,16 @@ impl FromRequestParts<App> for Source {
     }
 }
 
+/// Whether a proxy that is trusted sent the request, so that what it says of the client's is to be believed.
+pub(crate) fn is_from_trusted_proxy(parts: &Parts, app: &App) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let trusted = &app.settings().trusted_proxies;
+    peer.is_some_and(|ConnectInfo(peer)| {
+        let address = peer.ip().to_canonical();
+        trusted.iter().any(|network| network.contains(&address))
+    })
+}
+
 /// What audit entries say about where a request came from.
 pub fn origin(parts: &Parts, app: &App) -> Origin {
     Origin { source_address: Source::of_parts(parts, app).0, request_id: RequestId::of_parts(parts).shared() }

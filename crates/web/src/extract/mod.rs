@@ -11,6 +11,7 @@ mod patch;
 mod path;
 mod query;
 
+pub(crate) use client::is_from_trusted_proxy;
 pub use client::{Source, origin};
 pub use credential::{Credential, session_cookie_name};
 pub(crate) use credential::{presented_in, session_token};

@@ -28,8 +28,9 @@ use crate::request_id::RequestId;
 /// Longest `Idempotency-Key`, in characters: a UUID and much beside it.
 pub const KEY_CHARS_MAX: usize = 255;
 
-/// Longest answer that is kept, in bytes: a batch of a thousand events is answered with a tenth of it.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Longest answer that is kept, in bytes. The longest of ours is that of an import of a thousand keys: they repeat what the
+/// request had, which is at most 1 MiB, with some 500 bytes more for each.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

@@ -17,10 +17,15 @@ statements! {
             WHERE workspace_id = $1 AND id = $2 AND updated_at = $3 AND revoked_at IS NULL \
             AND (CAST($4 AS TEXT) IS NULL OR created_by_id = $4) RETURNING ", columns!());
     ROTATE = concat!("UPDATE api_keys SET previous_digest = digest, previous_pepper = pepper, \
-            previous_digest_of = digest_of, previous_expires_at = $5, previous_last_used_at = last_used_at, \
+            previous_digest_of = digest_of, previous_expires_at = $5, previous_last_used_at = \
+            CASE WHEN previous_last_used_at IS NULL OR last_used_at > previous_last_used_at THEN last_used_at END, \
             digest = $6, pepper = $7, digest_of = $8, updated_at = $9 \
             WHERE workspace_id = $1 AND id = $2 AND updated_at = $3 AND revoked_at IS NULL \
             AND (CAST($4 AS TEXT) IS NULL OR created_by_id = $4) RETURNING ", columns!());
+    REVOKE_AS_READ = concat!("UPDATE api_keys SET revoked_at = $4, revoked_by = $5, \
+            updated_at = CASE WHEN updated_at >= $4 THEN updated_at + 1 ELSE $4 END \
+            WHERE workspace_id = $1 AND id = $2 AND revoked_at IS NULL AND updated_at = $6 \
+            AND (CAST($3 AS TEXT) IS NULL OR created_by_id = $3) RETURNING ", columns!());
     END_OVERLAP = concat!("UPDATE api_keys SET previous_expires_at = $4, \
             updated_at = CASE WHEN updated_at >= $4 THEN updated_at + 1 ELSE $4 END \
             WHERE workspace_id = $1 AND id = $2 AND previous_expires_at > $4 AND revoked_at IS NULL \
@@ -209,22 +214,29 @@ impl Op for RevokeKey {
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
         let by = json::write(&self.by);
-        let only_made_by = self.only_made_by.as_deref();
-        let Some(changed) = revoke(tx, self.workspace, self.id, only_made_by, self.at, &by)? else {
-            return why_not(tx, self.workspace, self.id, only_made_by);
+        let args = [
+            (&self.workspace).into(),
+            self.id.as_str().into(),
+            self.only_made_by.as_ref().into(),
+            self.at.into(),
+            (&by).into(),
+        ];
+        let Some(changed) = tx.as_read().first(&REVOKE, &args, read_key)? else {
+            return why_not(tx, self.workspace, self.id, self.only_made_by.as_deref());
         };
         audit::entry(tx, self.workspace, &self.by, &self.origin, &self.fact)?;
         Ok(Changed::Done(Box::new(changed)))
     }
 }
 
-/// Revokes several keys of a workspace in one transaction, those that are not revoked yet. Gives them as they are now.
+/// Revokes several keys of a workspace in one transaction: those that are still as they were read, and not revoked. Gives
+/// them as they are now.
 #[derive(Debug)]
 pub struct RevokeKeys {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// The keys, each with its fact for the audit log.
-    pub keys: Vec<(KeyId, AuditFact)>,
+    /// The keys.
+    pub keys: Vec<KeyToRevoke>,
     /// When.
     pub at: Timestamp,
     /// Only those that were made by this member.
@@ -235,6 +247,17 @@ pub struct RevokeKeys {
     pub origin: Origin,
 }
 
+/// A key that is to be revoked if it is as it was read.
+#[derive(Debug)]
+pub struct KeyToRevoke {
+    /// The key.
+    pub id: KeyId,
+    /// The `updated_at` of the record that was read.
+    pub read_at: Timestamp,
+    /// For the audit log.
+    pub fact: AuditFact,
+}
+
 impl Op for RevokeKeys {
     const NAME: &'static str = "api_keys.revoke_many";
     type Out = Vec<StoredKey>;
@@ -242,27 +265,22 @@ impl Op for RevokeKeys {
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
         let by = json::write(&self.by);
         let mut revoked = Vec::new();
-        for (id, fact) in &self.keys {
-            let only_made_by = self.only_made_by.as_deref();
-            if let Some(stored) = revoke(tx, self.workspace, *id, only_made_by, self.at, &by)? {
+        for KeyToRevoke { id, read_at, fact } in &self.keys {
+            let args = [
+                (&self.workspace).into(),
+                id.as_str().into(),
+                self.only_made_by.as_ref().into(),
+                self.at.into(),
+                (&by).into(),
+                (*read_at).into(),
+            ];
+            if let Some(stored) = tx.as_read().first(&REVOKE_AS_READ, &args, read_key)? {
                 audit::entry(tx, self.workspace, &self.by, &self.origin, fact)?;
                 revoked.push(stored);
             }
         }
         Ok(revoked)
     }
-}
-
-fn revoke(
-    tx: &mut dyn Tx,
-    workspace: WorkspaceId,
-    id: KeyId,
-    only_made_by: Option<&str>,
-    at: Timestamp,
-    by: &str,
-) -> Result<Option<StoredKey>, StoreError> {
-    let args = [(&workspace).into(), id.as_str().into(), only_made_by.into(), at.into(), by.into()];
-    tx.as_read().first(&REVOKE, &args, read_key)
 }
 
 /// Why a guarded change changed nothing.

@@ -32,7 +32,10 @@ pub enum Imported {
     /// Another key has an ID of theirs; try with others. None of them was added.
     IdTaken,
     /// The workspace would have more keys than it may. None of them was added.
-    Full,
+    Full {
+        /// How many it has.
+        there: i64,
+    },
     /// The workspace was deleted meanwhile.
     NoWorkspace,
 }
@@ -58,7 +61,7 @@ impl Op for ImportKeys {
             tx.as_read().first(&ROOM, &[(&first.key.workspace).into()], |row| row.int(0))?.unwrap_or(0);
         let wanted = i64::try_from(self.keys.len()).unwrap_or(i64::MAX);
         if there.saturating_add(wanted) > i64::from(self.keys_max) {
-            return Ok(Imported::Full);
+            return Ok(Imported::Full { there });
         }
         for (stored, fact) in &self.keys {
             match insert(tx, stored, self.keys_max, &self.origin, fact)? {

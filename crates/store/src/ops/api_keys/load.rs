@@ -5,11 +5,10 @@ use keybell_core::key::{Environment, KeyId, RateLimit, Switch};
 use keybell_core::{Timestamp, WorkspaceId};
 
 use super::{
-    StoredDigest, StoredKey, read_digest, read_environment, read_id, read_networks, read_pepper,
+    StoredDigest, StoredKey, read_environment, read_id, read_networks, read_previous_digest,
     read_stored_digest,
 };
 use crate::error::StoreError;
-use crate::ops::api_keys::DigestOf;
 use crate::ops::json;
 use crate::statements;
 use crate::tx::{Query, Read, Row};
@@ -146,10 +145,8 @@ fn read_loaded(row: &dyn Row) -> Result<LoadedKey, StoreError> {
 }
 
 fn read_previous(row: &dyn Row) -> Result<Option<LoadedPrevious>, StoreError> {
-    let (Some(digest), Some(expires_at)) = (row.opt_bytes(7)?, row.opt_at(10)?) else { return Ok(None) };
-    // A rotation from before imports were known left the word out.
-    let of = row.opt_text(9)?.map_or(Ok(DigestOf::Secret), DigestOf::parse)?;
-    let digest = StoredDigest { digest: read_digest(digest)?, pepper: read_pepper(row.int(8)?)?, of };
+    let digest = read_previous_digest(row, 7, 8, 9)?;
+    let (Some(digest), Some(expires_at)) = (digest, row.opt_at(10)?) else { return Ok(None) };
     Ok(Some(LoadedPrevious { digest, expires_at, last_used_at: row.opt_at(11)? }))
 }
 

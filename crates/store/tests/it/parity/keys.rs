@@ -79,7 +79,12 @@ pub(super) const STEPS: &[Step] = &[
         )
     }),
     ("keys.revoke_many", |dice| {
-        let keys = (0..dice.small(4)).map(|_| (key_id(dice), dice.fact("api_key.revoked"))).collect();
+        let one = |dice: &Dice| api_keys::KeyToRevoke {
+            id: key_id(dice),
+            read_at: dice.at(),
+            fact: dice.fact("api_key.revoked"),
+        };
+        let keys = (0..dice.small(4)).map(|_| one(dice)).collect();
         write_as(
             api_keys::RevokeKeys {
                 workspace: dice.workspace(),

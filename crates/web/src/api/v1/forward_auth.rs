@@ -5,6 +5,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::any;
 use http::request::Parts;
 use keybell_app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,16 +16,16 @@ use crate::request_id::RequestId;
 
 /// Every method: gateways ask with that of the client's request, or with `GET`.
 pub(super) fn router() -> OpenApiRouter<App> {
-    let (schemas, paths, methods) = routes!(forward_auth);
-    OpenApiRouter::new().routes((schemas, paths, methods.fallback(forward_auth)))
+    let (schemas, paths, _get_alone) = routes!(forward_auth);
+    OpenApiRouter::new().routes((schemas, paths, any(forward_auth)))
 }
 
 /// Check a key for a gateway
 ///
 /// For nginx `auth_request`, Traefik `ForwardAuth`, Caddy `forward_auth` and Envoy `ext_authz`, with any method. The key
 /// is read from the client's `Authorization` or `X-API-Key`, and counted by its rate limits: those named `reads` and
-/// `writes` by the method of the client's request, which is read from the query, from `X-Forwarded-Method`, or is that of
-/// this request. `HEAD` and `OPTIONS` are never counted.
+/// `writes` by the method of the client's request, which is read from the query, from `X-Forwarded-Method` of a trusted
+/// proxy, or is that of this request. `HEAD` and `OPTIONS` are never counted.
 #[utoipa::path(get, path = "/v1/forward-auth", tag = "Checking a key", operation_id = "forward_auth", security(()),
     params(
         ("scope" = Option<Vec<String>>, Query, description = "A scope that the key must have; repeatable."),

@@ -36,7 +36,7 @@ pub(super) struct Verification {
     source_address: Option<String>,
     /// The method of the client's request. Limits named `reads` and `writes` count by it, and `HEAD` and `OPTIONS` are
     /// never counted; where it is left out, every limit counts.
-    #[schema(example = "GET", max_length = 32)]
+    #[schema(example = "GET", min_length = 1)]
     method: Option<String>,
     /// How many requests it counts as; 0 counts nothing and is never over a limit.
     #[schema(minimum = 0, maximum = 1_000_000_000, default = 1)]
@@ -121,6 +121,9 @@ pub(super) async fn verify(
     fields::required_scopes("required_scopes", &asked.required_scopes)
         .map_err(|error| Problem::invalid(vec![error]))?;
     let source_address = asked.source_address.as_deref().map(address).transpose()?;
+    if asked.method.as_deref() == Some("") {
+        return Err(Problem::field("method", "invalid", "must be the method of the client's request").into());
+    }
     let about = Asked {
         required_scopes: &asked.required_scopes,
         environment: asked.environment.map(Into::into),

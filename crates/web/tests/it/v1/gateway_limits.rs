@@ -7,7 +7,7 @@ use axum::http::Method;
 use keybell_testkit::app::{Answer, Client, TestApp};
 use serde_json::{Value, json};
 
-use crate::northwind::{key, path_of, secret, start, verify};
+use crate::northwind::{behind_a_gateway, key, path_of, secret, start, start_with, verify};
 
 const PATH: &str = "/v1/forward-auth";
 
@@ -138,7 +138,7 @@ async fn where_there_is_room_for_one_limit_the_tightest_is_told() {
 
 #[tokio::test]
 async fn the_method_that_the_gateway_asks_with_is_the_clients_unless_it_says_otherwise() {
-    let app = start().await;
+    let app = start_with(behind_a_gateway()).await;
     let key = reads_and_writes(&app).await;
     let client = app.bearer(secret(&key));
     for (method, counted) in [
@@ -164,6 +164,22 @@ async fn the_method_that_the_gateway_asks_with_is_the_clients_unless_it_says_oth
             counted,
             "the query decides: {queried}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_forwarded_method_is_believed_from_trusted_proxies_and_only_where_there_is_one() {
+    let (open, behind) = (start().await, start_with(behind_a_gateway()).await);
+    for (app, methods, counted) in [
+        (&open, &["OPTIONS"][..], "reads writes all"),
+        (&open, &["POST"], "reads writes all"),
+        (&behind, &["OPTIONS", "POST"], "reads writes all"),
+        (&behind, &["OPTIONS"], ""),
+    ] {
+        let key = reads_and_writes(app).await;
+        let client = app.bearer(secret(&key));
+        let client = methods.iter().fold(client, |client, method| client.with("x-forwarded-method", method));
+        assert_eq!(asked_with(&client, "GET", PATH).await, counted, "{methods:?}");
     }
 }
 

@@ -278,3 +278,25 @@ async fn who_asks_about_a_key_is_counted_by_its_own_limits_and_the_key_by_the_ke
     client.post("/v1/api-keys/verify", question).await.refused(429, "rate_limited");
     assert_eq!(left(&app, &key).await, "valid: per_minute 3");
 }
+
+#[tokio::test]
+async fn nobody_but_an_operator_sets_a_limit_in_the_place_of_the_platforms() {
+    let mut limited = settings();
+    limited.rate_limits = vec![RateLimit { name: "reads".to_owned(), limit: 5, window_seconds: 3_600 }];
+    let app = start_with(limited).await;
+    let scopes = json!({ "scopes": ["keybell:keys.read", "keybell:keys.write"] });
+    let key = key(&app, scopes).await;
+    let tenant = app.bearer(secret(&key)).with("x-request-id", "tenant");
+    let more = |name: &str| json!([{ "name": name, "limit": 1_000_000, "window_seconds": 1 }]);
+    let body = json!({ "name": "more", "rate_limits": more("reads") });
+    let refused =
+        tenant.post("/v1/workspaces/current/api-keys", body).await.refused(422, "validation_failed");
+    assert_eq!(refused["errors"][0]["field"], "rate_limits[0].name");
+    tenant
+        .patch(&path_of(&key), json!({ "rate_limits": more("reads") }))
+        .await
+        .refused(422, "validation_failed");
+    tenant.patch(&path_of(&key), json!({ "rate_limits": more("burst") })).await.done(200);
+    app.operator().patch(&path_of(&key), json!({ "rate_limits": more("reads") })).await.done(200);
+    tenant.patch(&path_of(&key), json!({ "rate_limits": [] })).await.refused(422, "validation_failed");
+}

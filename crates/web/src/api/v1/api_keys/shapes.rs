@@ -60,7 +60,8 @@ impl From<KeyStatus> for StatusWord {
     }
 }
 
-/// How often a key may be used. Several with different names apply together.
+/// How often a key may be used: so often at once, and then it comes back evenly over the window. Several with different names
+/// apply together. One named `reads` counts requests that read, one named `writes` those that write.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateLimit {
@@ -137,7 +138,7 @@ pub(super) struct ApiKeyWithSecret {
     #[serde(flatten)]
     key: ApiKey,
     /// The whole secret key, in this answer and nowhere else. A replayed answer does not have it.
-    #[schema(example = "kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC1hbR0d", required = false)]
+    #[schema(example = "kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC4L998h", required = false)]
     secret_key: String,
 }
 
