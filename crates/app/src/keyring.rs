@@ -187,7 +187,7 @@ impl Keyring {
         key_of: impl FnOnce(KeyId) -> Option<&'a LiveKey>,
     ) -> Option<(&'a LiveKey, Proof)> {
         let imported = self.imported.pin();
-        if imported.is_empty() {
+        if imported.is_empty() || text.is_empty() {
             return None;
         }
         let presented = self.peppers.digest_imported(&ImportedKey::of_text(text));
@@ -318,5 +318,20 @@ mod tests {
         let (secret_key, planted) = version(1, false);
         ring.put(&planted);
         assert!(proved(&ring, &secret_key).is_none());
+    }
+
+    #[test]
+    fn a_credential_of_another_kind_is_no_api_key_though_its_digest_was_imported() {
+        let brand = Brand::parse("kb").expect("a brand");
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
+        let (_, mut imported) = version(1, false);
+        let operator_key = SecretKey::mint(&brand, Kind::Operator, &Fixed);
+        let foreign = "ck_prod_dxjgVIbY";
+        for (number, text, taken) in [(1, operator_key.reveal(), false), (2, foreign, true), (3, "", false)] {
+            imported.current = peppers().digest_imported(&ImportedKey::of_text(text));
+            imported.key.updated_at = Timestamp::from_seconds(number);
+            ring.put(&imported);
+            assert_eq!(ring.prove(text, &brand, |_, _| ()).is_some(), taken, "{number}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use keybell_core::Role;
 use keybell_testkit::app::TestApp;
 use serde_json::{Value, json};
 
-use crate::northwind::{KEYS, audited, code, key, start, text, wrong_fields};
+use crate::northwind::{KEYS, audited, code, key, path_of, start, text, wrong_fields};
 
 const IMPORT: &str = "/v1/workspaces/northwind/api-keys/import";
 
@@ -112,6 +112,56 @@ async fn what_was_imported_before_is_a_conflict_in_every_workspace() {
     assert_eq!(there["data"], json!([]));
     assert_eq!(audited(&app, "api_key.imported").await.len(), 1);
     assert_eq!(code(&app, FOREIGN).await, "valid", "and the key is what it was");
+}
+
+#[tokio::test]
+async fn a_key_that_was_rotated_or_revoked_since_does_not_come_back_by_another_import() {
+    let app = start().await;
+    let imported = app.operator().post(IMPORT, json!({ "api_keys": [good()] })).await.done(201);
+    let path = path_of(&imported["data"][0]);
+    let southwind = app.workspace("Southwind").await;
+    let paths = [IMPORT.to_owned(), format!("/v1/workspaces/{southwind}/api-keys/import")];
+    let rotate = format!("{path}/rotate");
+    app.operator().post(&rotate, json!({ "overlap_seconds": 0 })).await.done(200);
+    for (end, code_now) in [(None, "secret_rotated_out"), (Some("revoke"), "key_revoked")] {
+        if let Some(end) = end {
+            app.operator().post_empty(&format!("{path}/{end}")).await.done(200);
+        }
+        for import in &paths {
+            app.operator().post(import, json!({ "api_keys": [good()] })).await.refused(409, "conflict");
+        }
+        assert_eq!(code(&app, FOREIGN).await, code_now);
+    }
+}
+
+#[tokio::test]
+async fn the_digest_of_nothing_is_no_key() {
+    let app = start().await;
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let body = json!({ "api_keys": [{ "sha256": nothing, "name": "nothing" }] });
+    let refused = app.operator().post(IMPORT, body).await.refused(422, "validation_failed");
+    assert_eq!(refused["errors"][0]["field"], "api_keys[0].sha256");
+    assert_eq!(code(&app, "").await, "invalid_key");
+}
+
+#[tokio::test]
+async fn a_member_of_the_wrong_kind_is_named_where_it_stands() {
+    let app = start().await;
+    for (wrong, field) in [
+        (json!({ "name": 1 }), "name"),
+        (json!({ "environment": "prod" }), "environment"),
+        (json!({ "expires_at": "x" }), "expires_at"),
+        (json!({ "rate_limits": [{ "name": "a", "limit": 1 }] }), "rate_limits[0].window_seconds"),
+        (json!({ "sha256": 5 }), "sha256"),
+    ] {
+        let mut entry = good();
+        for (member, value) in wrong.as_object().expect("an object") {
+            entry[member] = value.clone();
+        }
+        let body = json!({ "api_keys": [good(), entry] });
+        let refused = app.operator().post(IMPORT, body).await.refused(422, "validation_failed");
+        assert_eq!(refused["errors"][0]["field"], format!("api_keys[1].{field}"));
+    }
 }
 
 #[tokio::test]

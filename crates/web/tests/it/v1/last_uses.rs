@@ -138,3 +138,18 @@ async fn a_second_rotation_tells_of_the_secret_that_it_replaced() {
     assert_eq!(previous_use(&app, &key).await, "2026-11-23T12:00:10.000Z");
     assert_eq!(code(&app, secret(&key)).await, "invalid_key", "the first is none of its secrets any more");
 }
+
+#[tokio::test]
+async fn a_use_of_the_secret_before_it_is_not_told_of_one_that_was_never_used() {
+    let app = start().await;
+    let key = key(&app, json!({})).await;
+    let never_used = rotated(&app, &key).await;
+    app.clock.advance(Duration::from_secs(5));
+    assert_eq!(code(&app, secret(&key)).await, "valid");
+    app.app.write_usage().await.expect("it is written");
+    let third = rotated(&app, &key).await;
+    assert_eq!(third["previous_secret"]["last_used_at"], json!(null));
+    assert_eq!(previous_use(&app, &key).await, json!(null));
+    assert_eq!(code(&app, secret(&never_used)).await, "valid");
+    assert_eq!(previous_use(&app, &key).await, "2026-11-23T12:00:05.000Z");
+}
