@@ -48,11 +48,13 @@ pub(crate) struct Keyring {
 }
 
 impl Keyring {
-    pub(crate) fn new(peppers: Peppers, usage: Arc<Usage>) -> Keyring {
+    /// An empty ring with room for so many keys; it grows where there are more.
+    pub(crate) fn new(peppers: Peppers, usage: Arc<Usage>, room: usize) -> Keyring {
         Keyring {
             // A table that grows a little with each change is never done growing where nothing changes, and each look-up
             // goes through both of them meanwhile.
             keys: papaya::HashMap::builder()
+                .capacity(room)
                 .hasher(RandomState::default())
                 .resize_mode(ResizeMode::Blocking)
                 .build(),
@@ -293,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_older_version_that_comes_late_does_not_bring_a_key_back() {
-        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()), 0);
         let (secret_key, first) = version(1, false);
         ring.put(&first);
         ring.put(&version(3, true).1);
@@ -304,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_change_that_comes_after_its_workspace_was_deleted_is_dropped() {
-        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()), 0);
         let (secret_key, first) = version(1, false);
         ring.put(&first);
         ring.forget_workspace(WorkspaceId::from_bytes([1; 16]));
@@ -314,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_digest_under_another_master_key_proves_nothing() {
-        let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])), Arc::new(Usage::new()));
+        let ring = Keyring::new(Peppers::of(&MasterKey::from_bytes([8; 32])), Arc::new(Usage::new()), 0);
         let (secret_key, planted) = version(1, false);
         ring.put(&planted);
         assert!(proved(&ring, &secret_key).is_none());
@@ -323,7 +325,7 @@ mod tests {
     #[test]
     fn a_credential_of_another_kind_is_no_api_key_though_its_digest_was_imported() {
         let brand = Brand::parse("kb").expect("a brand");
-        let ring = Keyring::new(peppers(), Arc::new(Usage::new()));
+        let ring = Keyring::new(peppers(), Arc::new(Usage::new()), 0);
         let (_, mut imported) = version(1, false);
         let operator_key = SecretKey::mint(&brand, Kind::Operator, &Fixed);
         let foreign = "ck_prod_dxjgVIbY";

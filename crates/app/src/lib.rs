@@ -39,6 +39,7 @@ use keybell_core::key::Brand;
 use keybell_core::seal::{MasterKey, Sealer};
 use keybell_core::{Clock, Randomness};
 use keybell_store::Store;
+use keybell_store::ops::api_keys::CountKeys;
 
 use catalogue::Catalogue;
 use delivery::Engine;
@@ -100,7 +101,9 @@ impl App {
         master_key::check(&store, &master_key).await?;
         let brand = Brand::parse(&settings.key_prefix).map_err(keybell_core::Problem::internal)?;
         let usage = Arc::new(Usage::new());
-        let keyring = Arc::new(Keyring::new(Peppers::of(&master_key), Arc::clone(&usage)));
+        let keys = store.read(CountKeys).await.map_err(problems::of_store)?;
+        let room = usize::try_from(keys).unwrap_or(0);
+        let keyring = Arc::new(Keyring::new(Peppers::of(&master_key), Arc::clone(&usage), room));
         keyring.load(&store).await.map_err(problems::of_store)?;
         let operator_keys = OperatorKeys::new();
         operator_keys.read_again(&store).await.map_err(problems::of_store)?;

@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use keybell_core::key::{KeyId, Outcome};
 use keybell_core::{Code, Timestamp, WorkspaceId};
 
-use crate::keyring::{Keyring, LastUse, LiveKey};
+use crate::keyring::{Keyring, LiveKey};
 
 pub use keybell_store::ops::usage::Step;
 pub use read::{POINTS_MAX, UsageQuestion};
@@ -47,19 +47,11 @@ type Tallies = HashMap<(KeyId, u32, Outcome), Tally>;
 #[derive(Default)]
 struct Waiting {
     tallies: Vec<Tally>,
-    last_uses: BTreeMap<KeyId, Used>,
-    /// The last key whose use was written, where not all of them fitted: the next writing goes on after it.
-    written_to: Option<KeyId>,
+    /// Keys whose last use is to be written, in turn; each once.
+    last_uses: VecDeque<KeyId>,
     dropped: u64,
     /// How many writings of counts were begun.
     written: u64,
-}
-
-/// When a key was last used, and what it takes to write it down.
-struct Used {
-    workspace: WorkspaceId,
-    last_use: LastUse,
-    previous_digest: Option<[u8; 32]>,
 }
 
 /// How often one outcome came of one key in one minute.
@@ -141,7 +133,7 @@ impl Usage {
             let listed = std::mem::take(&mut *lock(listed));
             for id in listed {
                 // A key that is gone was deleted with its workspace, and its counts with it.
-                let _ = keyring.with(id, |key| waiting.take(key, keyring));
+                let _ = keyring.with(id, |key| waiting.take(key));
             }
         }
         count_outcome(Code::InvalidKey.as_str(), self.unproved.swap(0, Relaxed));
@@ -155,19 +147,16 @@ impl Usage {
 }
 
 impl Waiting {
-    fn take(&mut self, key: &LiveKey, keyring: &Keyring) {
+    fn take(&mut self, key: &LiveKey) {
         // First: whoever counts or notes a use after this lists the key again.
         key.activity.is_listed.store(false, SeqCst);
         if let Some((minute, count)) = key.activity.take() {
             let outcome = Outcome::Valid;
             self.push(Tally { workspace: key.workspace, minute, key: key.id, outcome, count });
         }
-        let used = Used {
-            workspace: key.workspace,
-            last_use: keyring.last_use(key),
-            previous_digest: key.previous_digest(),
-        };
-        self.last_uses.insert(key.id, used);
+        if !key.activity.is_use_queued.swap(true, SeqCst) {
+            self.last_uses.push_back(key.id);
+        }
     }
 
     /// The counts of one key.

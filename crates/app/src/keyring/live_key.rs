@@ -73,6 +73,8 @@ pub(crate) struct Activity {
     counted: AtomicU64,
     /// Whether it stands in the list of keys that have something to write down.
     pub(crate) is_listed: AtomicBool,
+    /// Whether it stands in the queue of keys whose last use is to be written down.
+    pub(crate) is_use_queued: AtomicBool,
     /// Whether another record has taken the place of this one: what is still counted here belongs elsewhere.
     pub(crate) is_retired: AtomicBool,
     /// In seconds since the Unix epoch, which fit 32 bits until 2106; 0 is never.

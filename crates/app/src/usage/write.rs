@@ -1,8 +1,8 @@
 //! Writing down how keys were used.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Weak;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use keybell_core::Timestamp;
@@ -105,37 +105,39 @@ impl App {
     async fn write_last_uses(&self) -> Result<bool, StoreError> {
         let mut waiting = self.usage().waiting.lock().await;
         self.gather_usage(&mut waiting);
-        // From where the last writing ended, and then from the beginning: else the keys that are used most would keep the
-        // others waiting for ever.
-        let after = waiting.written_to.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = waiting.last_uses.range((after, Bound::Unbounded)).chain(&waiting.last_uses);
-        let at_a_time = LAST_USES_AT_A_TIME.min(waiting.last_uses.len());
-        let ids: Vec<KeyId> = next.map(|(id, _)| *id).take(at_a_time).collect();
-        for ids in ids.chunks(LAST_USES_AT_ONCE) {
-            let uses = ids.iter().filter_map(|id| stored_use(&waiting, *id)).collect();
-            self.store().write(RecordLastUses { uses }).await?;
-            for id in ids {
-                waiting.last_uses.remove(id);
+        let mut left = LAST_USES_AT_A_TIME.min(waiting.last_uses.len());
+        while left > 0 {
+            let ids: Vec<KeyId> = waiting.last_uses.drain(..LAST_USES_AT_ONCE.min(left)).collect();
+            left -= ids.len();
+            let uses = ids.iter().filter_map(|id| self.last_use_of(*id)).collect();
+            if let Err(error) = self.store().write(RecordLastUses { uses }).await {
+                // At the end of the queue; one that was used meanwhile stands there twice, which does no harm.
+                waiting.last_uses.extend(ids);
+                return Err(error);
             }
-            waiting.written_to = ids.last().copied();
         }
         Ok(waiting.last_uses.is_empty())
+    }
+
+    /// When a key was last used, as the store takes it; a use after this queues the key again.
+    fn last_use_of(&self, id: KeyId) -> Option<StoredUse> {
+        let used = self.keyring().with(id, |key| {
+            key.activity.is_use_queued.store(false, SeqCst);
+            let last_use = self.keyring().last_use(key);
+            Some(StoredUse {
+                workspace: key.workspace,
+                id,
+                at: last_use.at?,
+                from: last_use.from.map(|address| address.to_string()),
+                previous: key.previous_digest().zip(last_use.previous_at),
+            })
+        });
+        used.flatten()
     }
 
     pub(super) fn gather_usage(&self, waiting: &mut Waiting) {
         self.usage().gather(waiting, self.keyring());
     }
-}
-
-fn stored_use(waiting: &Waiting, id: KeyId) -> Option<StoredUse> {
-    let used = waiting.last_uses.get(&id)?;
-    Some(StoredUse {
-        workspace: used.workspace,
-        id,
-        at: used.last_use.at?,
-        from: used.last_use.from.map(|address| address.to_string()),
-        previous: used.previous_digest.zip(used.last_use.previous_at),
-    })
 }
 
 /// Where the last bite of sorted tallies begins. What belongs to one minute of a workspace is stored together and is never

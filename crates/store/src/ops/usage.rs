@@ -90,13 +90,9 @@ impl Op for AddUsage {
                     step.beginning(minute.at).into(),
                     (&self.node).into(),
                 ];
-                let stored = tx.as_read().first(&COUNTS, &key, |row| decode(row.bytes(0)?))?;
-                let mut counts = stored.unwrap_or_default();
-                for (id, added) in &minute.counts {
-                    *counts.entry(*id).or_default() += *added;
-                }
+                let stored = tx.as_read().first(&COUNTS, &key, |row| add(row.bytes(0)?, &minute.counts))?;
+                let encoded = stored.map_or_else(|| add(NOTHING, &minute.counts), Ok)?;
                 let [workspace, step, at, node] = key;
-                let encoded = encode(&counts);
                 written += tx.exec(&PUT, &[workspace, step, at, node, (&encoded).into()])?;
             }
         }
@@ -166,30 +162,44 @@ impl Op for DeleteOldUsage {
 const FORM: u8 = 1;
 const ID_BYTES: usize = 12;
 
-/// The form byte, then for each key, in order of IDs: its ID (12 bytes), how many outcomes follow (a byte), and for each its
-/// number (a byte) and its count (LEB128).
-fn encode(counts: &BTreeMap<KeyId, Counts>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1 + counts.len() * (ID_BYTES + 5));
+/// A value that has no counts.
+const NOTHING: &[u8] = &[FORM];
+
+/// The value with `added` to what is in it: the form byte, then for each key, in order of IDs, its ID (12 bytes), how many
+/// outcomes follow (a byte), and for each its number (a byte) and its count (LEB128).
+///
+/// Keys that nothing is added to are copied as they are.
+fn add(stored: &[u8], added: &BTreeMap<KeyId, Counts>) -> Result<Vec<u8>, StoreError> {
+    let mut out = Vec::with_capacity(stored.len() + added.len() * (ID_BYTES + 5));
     out.push(FORM);
-    for (id, counts) in counts {
-        out.extend_from_slice(id.as_str().as_bytes());
-        let outcomes = u8::try_from(counts.iter().count()).expect("there are fewer than 256 outcomes");
-        out.push(outcomes);
-        for (outcome, count) in counts.iter() {
-            out.push(outcome as u8);
-            push_number(&mut out, count);
+    let mut reader = Reader::of(stored)?;
+    let mut next = reader.entry()?;
+    for (id, counts) in added {
+        let mut sum = *counts;
+        while let Some((known, entry)) = next.filter(|(known, _)| known <= id) {
+            if known == *id {
+                sum += Reader(&entry[ID_BYTES..]).counts()?;
+            } else {
+                out.extend_from_slice(entry);
+            }
+            next = reader.entry()?;
         }
+        push_entry(&mut out, id, &sum);
     }
-    out
+    while let Some((_, entry)) = next {
+        out.extend_from_slice(entry);
+        next = reader.entry()?;
+    }
+    Ok(out)
 }
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<KeyId, Counts>, StoreError> {
-    let mut found = BTreeMap::new();
-    let mut reader = Reader::of(bytes)?;
-    while let Some(id) = reader.id()? {
-        found.insert(id, reader.counts()?);
+fn push_entry(out: &mut Vec<u8>, id: &KeyId, counts: &Counts) {
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.push(u8::try_from(counts.iter().count()).expect("there are fewer than 256 outcomes"));
+    for (outcome, count) in counts.iter() {
+        out.push(outcome as u8);
+        push_number(out, count);
     }
-    Ok(found)
 }
 
 /// The counts of one key alone, without making a map of the others.
@@ -220,6 +230,14 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         let id = std::str::from_utf8(id).ok().and_then(KeyId::parse);
         id.map(Some).ok_or(CORRUPT)
+    }
+
+    /// The next key and its whole entry; `None` at the end.
+    fn entry(&mut self) -> Result<Option<(KeyId, &'a [u8])>, StoreError> {
+        let begin = self.0;
+        let Some(id) = self.id()? else { return Ok(None) };
+        self.counts()?;
+        Ok(Some((id, &begin[..begin.len() - self.0.len()])))
     }
 
     fn counts(&mut self) -> Result<Counts, StoreError> {
@@ -268,6 +286,15 @@ mod tests {
         KeyId::parse(text).expect("twelve characters of base62")
     }
 
+    fn decoded(bytes: &[u8]) -> BTreeMap<KeyId, Counts> {
+        let mut reader = Reader::of(bytes).expect("it was just written");
+        let mut found = BTreeMap::new();
+        while let Some(id) = reader.id().expect("it was just written") {
+            assert!(found.insert(id, reader.counts().expect("it was just written")).is_none(), "once each");
+        }
+        found
+    }
+
     #[test]
     fn counts_read_back_as_they_were_written_whole_and_one_by_one() {
         let mut counts = BTreeMap::new();
@@ -278,27 +305,51 @@ mod tests {
             of_key.add(Outcome::InsufficientScope, 300);
             counts.insert(id(name), of_key);
         }
-        let bytes = encode(&counts);
-        assert_eq!(decode(&bytes).expect("it was just written"), counts);
+        let bytes = add(NOTHING, &counts).expect("nothing is well formed");
+        assert_eq!(decoded(&bytes), counts);
         for (key, of_key) in &counts {
             assert_eq!(decode_one(&bytes, *key).expect("it was just written"), Some(*of_key));
         }
         assert_eq!(decode_one(&bytes, id("BBBBBBBBBBBB")).expect("it was just written"), None);
-        assert_eq!(decode(&encode(&BTreeMap::new())).expect("it was just written"), BTreeMap::new());
+        assert_eq!(add(NOTHING, &BTreeMap::new()).expect("nothing is well formed"), NOTHING);
+    }
+
+    #[test]
+    fn what_is_added_comes_in_order_between_what_is_there_and_on_top_of_it() {
+        let of = |keys: &[(&str, u64)]| -> BTreeMap<KeyId, Counts> {
+            keys.iter().map(|(key, count)| (id(key), Counts::of(Outcome::Valid, *count))).collect()
+        };
+        let (b, d, f) = ("BBBBBBBBBBBB", "DDDDDDDDDDDD", "FFFFFFFFFFFF");
+        let there = add(NOTHING, &of(&[(b, 1), (d, 2), (f, 3)])).expect("nothing is well formed");
+        for (added, sum) in [
+            (of(&[]), of(&[(b, 1), (d, 2), (f, 3)])),
+            (of(&[(d, 10)]), of(&[(b, 1), (d, 12), (f, 3)])),
+            (
+                of(&[("AAAAAAAAAAAA", 7), (b, 10), ("EEEEEEEEEEEE", 8), ("GGGGGGGGGGGG", 9)]),
+                of(&[("AAAAAAAAAAAA", 7), (b, 11), (d, 2), ("EEEEEEEEEEEE", 8), (f, 3), ("GGGGGGGGGGGG", 9)]),
+            ),
+        ] {
+            assert_eq!(decoded(&add(&there, &added).expect("both are well formed")), sum);
+        }
     }
 
     #[test]
     fn what_is_cut_off_or_of_another_form_is_corrupt_and_no_panic() {
-        let whole = encode(&BTreeMap::from([(id("zzzzzzzzzzzz"), Counts::of(Outcome::Valid, 300))]));
+        let counts = BTreeMap::from([(id("zzzzzzzzzzzz"), Counts::of(Outcome::Valid, 300))]);
+        let is_corrupt = |bytes: &[u8]| {
+            let nothing = BTreeMap::new();
+            add(bytes, &nothing).is_err() && decode_one(bytes, id("zzzzzzzzzzzz")).is_err()
+        };
+        let whole = add(NOTHING, &counts).expect("nothing is well formed");
         for cut in (0..whole.len()).filter(|cut| *cut != 1) {
-            assert!(decode(&whole[..cut]).is_err(), "{cut}");
+            assert!(is_corrupt(&whole[..cut]), "{cut}");
         }
         let mut other = whole.clone();
         other[0] = 2;
-        assert!(decode(&other).is_err());
+        assert!(is_corrupt(&other));
         let mut unknown = whole;
         unknown[1 + ID_BYTES + 1] = 200;
-        assert!(decode(&unknown).is_err());
+        assert!(is_corrupt(&unknown));
     }
 
     #[test]

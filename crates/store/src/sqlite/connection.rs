@@ -25,8 +25,10 @@ pub(super) enum Access {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a page. Rows of events are some hundred bytes; 8 KiB costs a tenth less CPU per event than 4 KiB.
 const PAGE_BYTES: u32 = 8_192;
-/// KiB of pages that the writer and each reader keep.
-const CACHE_KIB: u32 = 32 * 1_024;
+/// KiB of pages that the writer keeps.
+const WRITER_CACHE_KIB: u32 = 32 * 1_024;
+/// The same of each reader. The system keeps what they read, too; memory of ours is better spent on keys.
+const READER_CACHE_KIB: u32 = 8 * 1_024;
 /// Statements a connection keeps prepared; there are some 150 in all.
 const STATEMENTS_MAX: usize = 512;
 
@@ -42,7 +44,11 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Box<dyn Er
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
+    let cache_kib = match access {
+        Access::Read => READER_CACHE_KIB,
+        Access::Write => WRITER_CACHE_KIB,
+    };
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     if access == Access::Read {
         connection.pragma_update(None, "query_only", true)?;
         return Ok(connection);

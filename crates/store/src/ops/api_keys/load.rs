@@ -18,6 +18,7 @@ statements! {
             previous_digest_of, previous_expires_at, previous_last_used_at, enabled, revoked_at, expires_at, scopes, \
             allowed_networks, rate_limits, metadata, updated_at, last_used_at, last_used_from FROM api_keys \
             WHERE (workspace_id, id) > ($1, $2) ORDER BY workspace_id, id LIMIT $3";
+    COUNT = "SELECT COUNT(*) FROM api_keys";
 }
 
 /// What is stored where a list or an object is empty: most are, and a million of them need no parser.
@@ -93,6 +94,19 @@ impl From<&StoredKey> for LoadedKey {
             last_used_at: key.last_used_at,
             last_used_from: key.last_used_from.clone(),
         }
+    }
+}
+
+/// How many keys there are, of all workspaces and in every state.
+#[derive(Debug)]
+pub struct CountKeys;
+
+impl Query for CountKeys {
+    const NAME: &'static str = "api_keys.count";
+    type Out = i64;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<i64, StoreError> {
+        Ok(tx.first(&COUNT, &[], |row| row.int(0))?.unwrap_or(0))
     }
 }
 

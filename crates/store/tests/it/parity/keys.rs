@@ -52,6 +52,7 @@ pub(super) const STEPS: &[Step] = &[
             format!("{:?}", list.iter().map(show_loaded).collect::<Vec<_>>())
         })
     }),
+    ("keys.count", |_| read_as(api_keys::CountKeys, |count| count.to_string())),
     ("keys.import", |dice| {
         let workspace = dice.workspace();
         let keys = (0..dice.small(3)).map(|_| {
