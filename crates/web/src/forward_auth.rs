@@ -5,6 +5,8 @@
 //! through none. Everything it needs is in memory.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -35,13 +37,28 @@ const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method
 
 /// The answer to a gateway that asks with a request of these `parts`, whatever its method.
 pub(crate) fn answer(app: &App, parts: &Parts, id: &RequestId) -> Response {
-    let mut response = match Wanted::of_query(parts.uri.query().unwrap_or_default()) {
+    let mut response = match wanted_by(parts.uri.query().unwrap_or_default()) {
         Ok(wanted) => check(app, parts, &wanted).unwrap_or_else(|problem| refused(app, id, &wanted, problem)),
         // Which gateway asks is not known then, so the answer is the one that all of them refuse by.
         Err(problem) => refused(app, id, &Wanted { nginx: true, ..Wanted::default() }, problem),
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+thread_local! {
+    /// The last query that this thread read, and what it wants: a gateway asks with the same ones again and again.
+    static LAST_QUERY: RefCell<(String, Rc<Wanted>)> = RefCell::default();
+}
+
+fn wanted_by(query: &str) -> Result<Rc<Wanted>, Problem> {
+    LAST_QUERY.with_borrow_mut(|(last, wanted)| {
+        if last != query {
+            *wanted = Rc::new(Wanted::of_query(query)?);
+            query.clone_into(last);
+        }
+        Ok(Rc::clone(wanted))
+    })
 }
 
 /// What the gateway's configuration asks of a key.
@@ -136,7 +153,7 @@ fn allowed(app: &App, key: &VerifiedKey<'_>) -> Response {
             headers.insert(name, value);
         }
     };
-    insert(KEY_ID, key.public_identifier().to_string());
+    insert(KEY_ID, key.public_identifier().text());
     insert(WORKSPACE_ID, key.workspace().to_string());
     if let Some(external_id) = key.workspace_external_id() {
         insert(WORKSPACE_EXTERNAL_ID, external_id.to_string());

@@ -61,6 +61,11 @@ pub struct PublicIdentifier {
 }
 
 impl PublicIdentifier {
+    /// As it prints, without going through a formatter: it stands in the answer to every check.
+    pub fn text(&self) -> String {
+        [self.brand.as_str(), "_", self.kind.as_str(), "_", self.id.as_str()].concat()
+    }
+
     /// The identifier that is written so, under this installation's brand; `None` for anything else.
     pub fn parse(text: &str, brand: &Brand) -> Option<PublicIdentifier> {
         let rest = text.strip_prefix(brand.as_str())?.strip_prefix('_')?;
@@ -90,6 +95,7 @@ mod tests {
         let brand = Brand::parse("kb").expect("kb is a brand");
         let text = "kb_live_7Hq2mZxK9TbW";
         assert_eq!(PublicIdentifier::parse(text, &brand).map(|id| id.to_string()), Some(text.to_owned()));
+        assert_eq!(PublicIdentifier::parse(text, &brand).map(|id| id.text()), Some(text.to_owned()));
         for text in [
             "",
             "kb",
