@@ -26,8 +26,8 @@ use shared_scopes::SharedScopes;
 
 use crate::usage::Usage;
 
-/// Keys read at once when the ring is filled: some megabytes, and a read that holds up no other for long.
-const LOADED_AT_ONCE: i64 = 5_000;
+/// Keys read at once when the ring is filled: half a megabyte, which is not given back when it is done.
+const LOADED_AT_ONCE: i64 = 1_000;
 
 /// Locks for the addresses of last uses, which are too long to be written in one go.
 const SOURCE_LOCKS: usize = 64;

@@ -122,6 +122,8 @@ impl Standing<'_> {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
@@ -214,6 +216,43 @@ mod tests {
         ] {
             let answer = Held::new().good().decide(Proof::Current, &from(source), NOW);
             assert_eq!(answer.is_ok(), allowed, "{source}");
+        }
+    }
+
+    /// The first `prefix` bits of two addresses, compared one by one.
+    fn same_bits(one: &[u8], other: &[u8], prefix: usize) -> bool {
+        let bit = |bytes: &[u8], place: usize| bytes[place / 8] >> (7 - place % 8) & 1;
+        (0..prefix).all(|place| bit(one, place) == bit(other, place))
+    }
+
+    fn is_allowed(network: IpNet, source: IpAddr) -> bool {
+        let held = Held { networks: [network], ..Held::new() };
+        let asked = Asked { source_address: Some(source), ..Asked::default() };
+        held.good().decide(Proof::Current, &asked, NOW).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn an_ipv4_source_is_allowed_where_its_first_bits_are_the_networks(
+            network: [u8; 4], prefix in 0_u8..=32, flipped in 0_u32..33, mapped: bool,
+        ) {
+            // An address like the network's but for one bit, so that both answers come about.
+            let bits = u32::from_be_bytes(network) ^ 1_u32.checked_shl(flipped).unwrap_or(0);
+            let source = std::net::Ipv4Addr::from_bits(bits);
+            let net = IpNet::new(IpAddr::from(network), prefix).expect("the prefix fits").trunc();
+            let seen = if mapped { IpAddr::from(source.to_ipv6_mapped()) } else { IpAddr::from(source) };
+            prop_assert_eq!(is_allowed(net, seen), same_bits(&network, &source.octets(), prefix.into()));
+        }
+
+        #[test]
+        fn an_ipv6_source_is_allowed_where_its_first_bits_are_the_networks(
+            network: [u8; 16], prefix in 0_u8..=128, flipped in 0_u32..129,
+        ) {
+            let bits = u128::from_be_bytes(network) ^ 1_u128.checked_shl(flipped).unwrap_or(0);
+            let source = std::net::Ipv6Addr::from_bits(bits);
+            prop_assume!(source.to_ipv4_mapped().is_none());
+            let net = IpNet::new(IpAddr::from(network), prefix).expect("the prefix fits").trunc();
+            prop_assert_eq!(is_allowed(net, source.into()), same_bits(&network, &source.octets(), prefix.into()));
         }
     }
 
