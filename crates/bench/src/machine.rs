@@ -25,10 +25,29 @@ fn said(arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
-/// How much memory a process holds at this moment, in bytes; 0 where there is no such process.
-pub fn resident_bytes(process: u32) -> u64 {
+/// How much memory a process holds that is its own, in bytes, once it gives nothing back any more; 0 where there is no such
+/// process. What is mapped from files is not counted.
+pub fn settled_memory(process: u32) -> u64 {
+    let mut held = own_memory(process);
+    for _ in 0..RESTS_MAX {
+        std::thread::sleep(REST);
+        let now = own_memory(process);
+        if now >= held {
+            break;
+        }
+        held = now;
+    }
+    held
+}
+
+/// An allocator gives back what it does not need after a moment.
+const REST: Duration = Duration::from_secs(1);
+/// How many moments are waited for at most.
+const RESTS_MAX: usize = 5;
+
+fn own_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
 }

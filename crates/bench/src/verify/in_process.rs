@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
 use keybell_app::{App, Parts};
-use keybell_bench::machine::resident_bytes;
 use keybell_core::seal::MasterKey;
 use keybell_core::{Clock, Timestamp};
 use keybell_gate::{LocalVerifier, Needs, Question};
@@ -50,7 +49,6 @@ pub(super) fn run(
     let handle = runtime.handle().clone();
     std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
     let store = Store::open(url, &OpenOptions::at(MachineClock.now())).map_err(|error| error.to_string())?;
-    let before = resident_bytes(std::process::id());
     let started = Instant::now();
     let parts = Parts {
         settings: settings(),
@@ -60,14 +58,7 @@ pub(super) fn run(
         master_key,
     };
     let app = handle.block_on(App::start(parts)).map_err(|problem| format!("{problem:?}"))?;
-    let (took, after) = (started.elapsed(), resident_bytes(std::process::id()));
-    #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
-    let each = (after.saturating_sub(before)) as f64 / secrets.len() as f64;
-    eprintln!(
-        "in process: {} keys read in {:.2} s, {each:.0} bytes of memory each",
-        secrets.len(),
-        took.as_secs_f64()
-    );
+    eprintln!("in process: {} keys read in {:.2} s", secrets.len(), started.elapsed().as_secs_f64());
 
     let verifier = LocalVerifier::new(app.clone());
     let misspelt: Vec<String> = secrets.iter().take(10_000).map(|text| misspell(text)).collect();

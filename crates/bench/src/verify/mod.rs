@@ -7,7 +7,7 @@ mod in_process;
 use std::time::Instant;
 
 use bytes::Bytes;
-use keybell_bench::machine::resident_bytes;
+use keybell_bench::machine::settled_memory;
 use serde_json::json;
 
 use crate::client::Call;
@@ -33,25 +33,27 @@ pub(crate) fn run(database: Database, count: Option<u64>, table: &mut Table) -> 
     let mut keybell = Keybell::prepare(database)?;
     let (url, master_key) = (keybell.database_url()?, keybell.master_key()?);
     // Leaked so that the tasks of the load need not share it: it lives as long as the program.
+    keybell.serve()?;
+    let empty = settled_memory(keybell.process());
+    keybell.stop()?;
     let secrets: &'static [String] = load::runtime()?.block_on(fill::fill(&url, &master_key, keys))?.leak();
-    load::runtime()?.block_on(over_http(&mut keybell, checks, secrets, table))?;
+    let started = Instant::now();
+    keybell.serve()?;
+    let took = started.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
+    let each = settled_memory(keybell.process()).saturating_sub(empty) as f64 / keys as f64;
+    eprintln!("keybell: {keys} keys, ready after {took:.2} s, {each:.0} bytes of memory each");
+    load::runtime()?.block_on(over_http(&keybell, checks, secrets, table))?;
     keybell.stop()?;
     in_process::run(&url, master_key, secrets, table)
 }
 
 async fn over_http(
-    keybell: &mut Keybell,
+    keybell: &Keybell,
     checks: u64,
     secrets: &'static [String],
     table: &mut Table,
 ) -> Outcome<()> {
-    let started = Instant::now();
-    keybell.serve()?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
-    let resident = resident_bytes(keybell.process()) as f64 / 1e6;
-    let took = started.elapsed().as_secs_f64();
-    eprintln!("keybell: {} keys, ready after {took:.2} s, {resident:.0} MB", secrets.len());
-
     // A step that shares no divisor with the count visits each of them, in an order that no cache guesses.
     let nth = |number: u64| {
         let number = usize::try_from(number).unwrap_or(0);
