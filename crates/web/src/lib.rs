@@ -1,6 +1,6 @@
 //! Keybell over HTTP: the API and the pages.
 //!
-//! [`site`] makes the whole of it from an [`App`]. Nothing here decides what may be done or remembers anything: a handler
+//! [`site()`] makes the whole of it from an [`App`]. Nothing here decides what may be done or remembers anything: a handler
 //! turns a request into a call of a use case, and what came of it into an answer. Every answer bears a request id, every
 //! refusal is a problem of the catalogue, and no panic ends a connection without an answer.
 
