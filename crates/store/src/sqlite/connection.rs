@@ -27,8 +27,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PAGE_BYTES: u32 = 8_192;
 /// KiB of pages that the writer keeps.
 const WRITER_CACHE_KIB: u32 = 32 * 1_024;
-/// The same of each reader. The system keeps what they read, too; memory of ours is better spent on keys.
-const READER_CACHE_KIB: u32 = 8 * 1_024;
+/// The same of each reader, as SQLite has it by default. The system keeps what they read, too; memory of ours is better
+/// spent on keys.
+const READER_CACHE_KIB: u32 = 2 * 1_024;
 /// Statements a connection keeps prepared; there are some 150 in all.
 const STATEMENTS_MAX: usize = 512;
 
