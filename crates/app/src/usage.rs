@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, PoisonError};
 
-use keybell_core::key::{KeyId, Outcome};
+use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Code, Timestamp, WorkspaceId};
 
 use crate::keyring::{Keyring, LiveKey};
@@ -50,6 +50,8 @@ struct Waiting {
     /// Keys whose last use is to be written, in turn; each once.
     last_uses: VecDeque<KeyId>,
     dropped: u64,
+    /// What came of checks, to be told the metrics.
+    outcomes: Counts,
     /// How many writings of counts were begun.
     written: u64,
 }
@@ -136,12 +138,15 @@ impl Usage {
                 let _ = keyring.with(id, |key| waiting.take(key));
             }
         }
-        count_outcome(Code::InvalidKey.as_str(), self.unproved.swap(0, Relaxed));
         for others in &self.others {
             let others = std::mem::take(&mut *lock(others));
             for tally in others.into_values() {
                 waiting.push(tally);
             }
+        }
+        count_outcome(Code::InvalidKey.as_str(), self.unproved.swap(0, Relaxed));
+        for (outcome, count) in std::mem::take(&mut waiting.outcomes).iter() {
+            count_outcome(outcome.as_str(), count);
         }
     }
 }
@@ -165,7 +170,7 @@ impl Waiting {
     }
 
     fn push(&mut self, tally: Tally) {
-        count_outcome(tally.outcome.as_str(), tally.count.into());
+        self.outcomes.add(tally.outcome, tally.count.into());
         if self.tallies.len() < WAITING_MAX {
             self.tallies.push(tally);
         } else {

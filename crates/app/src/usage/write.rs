@@ -42,9 +42,13 @@ pub(crate) async fn follow(app: Weak<Inner>) {
         let app = App { inner };
         let counts = app.write_counts().await;
         // Whatever became of the counts.
-        let last_uses = if Instant::now() < last_uses_at { Ok(true) } else { app.write_last_uses().await };
-        if let Ok(true) = last_uses {
-            last_uses_at = last_uses_at.max(Instant::now() + LAST_USES_EVERY);
+        let mut last_uses = Ok(());
+        if Instant::now() >= last_uses_at {
+            last_uses = app.write_last_uses().await.map(|all| {
+                if all {
+                    last_uses_at = Instant::now() + LAST_USES_EVERY;
+                }
+            });
         }
         let wrote = counts.and(last_uses);
         if let Err(error) = &wrote

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keybell_app::App;
 use keybell_app::keys::{IssuedKey, KeyPatch, NewKey};
-use keybell_app::usage::{Step, UsageQuestion};
+use keybell_app::usage::{LAST_USES_EVERY, Step, USAGE_EVERY, UsageQuestion};
 use keybell_core::grant::{Action, ManageKeys, Origin, ReadKeys};
 use keybell_core::key::{Asked, Environment, Outcome};
 use keybell_core::seal::MasterKey;
@@ -84,6 +84,30 @@ async fn a_crash_loses_what_was_counted_since_it_was_last_written_and_no_more() 
     used(&app, &key, 1);
     app.write_usage().await.expect("it is written");
     assert_eq!(counted(&app, &key, Step::Minute).await, 4, "what comes after is added");
+}
+
+/// What is promised of a crash rests on this: nobody asks for anything to be written here.
+#[tokio::test(start_paused = true)]
+async fn counts_are_written_every_ten_seconds_and_last_uses_every_minute_by_themselves() {
+    let house = house(On::Memory).await;
+    let key = made(&house.app).await;
+    let mut written = Vec::new();
+    for second in 0..=USAGE_EVERY.as_secs() + LAST_USES_EVERY.as_secs() {
+        if second % 20 == 0 {
+            house.clock.advance(Duration::from_secs(1));
+            used(&house.app, &key, 1);
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        if [1, 12, 55, 70].contains(&second) {
+            let app = restarted(&house).await;
+            let shown = app.key(grant::<ReadKeys>(), key.key.id).await.expect("it is ours");
+            written.push((second, counted(&app, &key, Step::Hour).await, shown.last_used_at.is_some()));
+        }
+    }
+    assert_eq!(written, [(1, 0, false), (12, 1, false), (55, 3, false), (70, 4, true)]);
 }
 
 #[tokio::test]
