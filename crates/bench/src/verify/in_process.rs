@@ -68,7 +68,12 @@ pub(super) fn run(
     measure("in process: wrong checksum", &verifier, &misspelt, false, table);
 
     handle.block_on(async {
+        // Every key was used by now.
+        let started = Instant::now();
         app.write_usage().await.map_err(|error| error.to_string())?;
+        #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
+        let each = started.elapsed().as_secs_f64() * 1e6 / secrets.len() as f64;
+        eprintln!("in process: {each:.1} µs a key to write down the usage and last uses of all keys");
         let before = store.stats();
         let needs = Needs::scope(SCOPE);
         for number in 0..COUNTED_CHECKS {
