@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use keybell_core::delivery::RetryPolicy;
 use keybell_core::key::RateLimit;
 use keybell_core::target::TargetPolicy;
 use url::Url;
@@ -37,8 +38,29 @@ pub struct Settings {
     pub listen: SocketAddr,
 }
 
+impl Settings {
+    /// The documented defaults, for an installation that is reached at `public_url`. The binary's `default.toml` says the
+    /// same; a test compares the two.
+    pub fn at(public_url: Url) -> Settings {
+        Settings {
+            public_url,
+            brand_name: "Keybell".to_owned(),
+            key_prefix: "kb".to_owned(),
+            node: "node".to_owned(),
+            trusted_proxies: Vec::new(),
+            delivery: DeliverySettings::default(),
+            rate_limits: Vec::new(),
+            refuse_browsers: false,
+            limits: LimitSettings::default(),
+            retention: RetentionSettings::default(),
+            event_types_on_the_fly: false,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        }
+    }
+}
+
 /// How events are delivered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliverySettings {
     /// Refuse `http` URLs.
     pub require_https: bool,
@@ -58,6 +80,22 @@ pub struct DeliverySettings {
     pub max_in_flight_per_webhook: usize,
 }
 
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        let RetryPolicy { schedule, jitter_percent } = RetryPolicy::default();
+        DeliverySettings {
+            require_https: true,
+            allowed_networks: Vec::new(),
+            timeout: Duration::from_secs(15),
+            connect_timeout: Duration::from_secs(5),
+            retry_schedule: schedule,
+            retry_jitter_percent: jitter_percent,
+            max_in_flight: 1_024,
+            max_in_flight_per_webhook: 16,
+        }
+    }
+}
+
 impl DeliverySettings {
     /// Which targets may be called, by what is said of them here.
     pub(crate) fn target_policy(&self) -> TargetPolicy {
@@ -66,7 +104,7 @@ impl DeliverySettings {
 }
 
 /// How much of everything.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
     /// API keys of a workspace, revoked ones included.
     pub api_keys_per_workspace: u32,
@@ -74,8 +112,14 @@ pub struct LimitSettings {
     pub webhooks_per_workspace: u32,
 }
 
+impl Default for LimitSettings {
+    fn default() -> Self {
+        LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 }
+    }
+}
+
 /// How long things are kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionSettings {
     /// Events and their deliveries.
     pub events: Duration,
@@ -87,4 +131,17 @@ pub struct RetentionSettings {
     pub usage_hours: Duration,
     /// The same by day.
     pub usage_days: Duration,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_hours(24 * days);
+        RetentionSettings {
+            events: days(90),
+            attempts: days(30),
+            usage_minutes: days(2),
+            usage_hours: days(90),
+            usage_days: days(1_095),
+        }
+    }
 }

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keybell_app::event_types::NewEventType;
 use keybell_app::events::NewEvent;
-use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
+use keybell_app::settings::{DeliverySettings, Settings};
 use keybell_app::webhooks::NewWebhook;
 use keybell_app::workspaces::NewWorkspace;
 use keybell_app::{App, Parts};
@@ -256,34 +256,14 @@ async fn publish(app: &App, workspace: WorkspaceId, options: &Options, events: u
 }
 
 fn settings() -> Settings {
-    let month = Duration::from_hours(30 * 24);
+    let defaults = Settings::at("https://keybell.test/".parse().expect("it is a URL"));
     Settings {
-        public_url: "https://keybell.test/".parse().expect("it is a URL"),
-        brand_name: "Bench".to_owned(),
-        key_prefix: "kb".to_owned(),
-        node: "bench".to_owned(),
-        trusted_proxies: Vec::new(),
         delivery: DeliverySettings {
             require_https: false,
             allowed_networks: vec!["127.0.0.0/8".parse().expect("it is a network")],
-            timeout: Duration::from_secs(15),
-            connect_timeout: Duration::from_secs(5),
-            retry_schedule: vec![Duration::from_secs(5)],
-            retry_jitter_percent: 10,
-            max_in_flight: 256,
             max_in_flight_per_webhook: 64,
+            ..DeliverySettings::default()
         },
-        limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
-        retention: RetentionSettings {
-            events: month,
-            attempts: month,
-            usage_minutes: month,
-            usage_hours: month,
-            usage_days: month,
-        },
-        rate_limits: Vec::new(),
-        refuse_browsers: false,
-        event_types_on_the_fly: false,
-        listen: "127.0.0.1:0".parse().expect("it is an address"),
+        ..defaults
     }
 }

@@ -16,12 +16,11 @@ mod client;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use keybell_app::accounts::NewAccount;
-use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
+use keybell_app::settings::{DeliverySettings, Settings};
 use keybell_app::{App, Parts};
 use keybell_core::grant::Origin;
 use keybell_core::key::SecretKey;
@@ -185,35 +184,15 @@ fn opened(url: &DatabaseUrl) -> Store {
 /// The settings of an installation under test: the documented defaults, at `https://keybell.test`, and loopback may be
 /// called over plain HTTP, since the tests' receivers are there.
 pub fn settings() -> Settings {
+    let defaults = Settings::at("https://keybell.test/".parse().expect("it is a URL"));
     Settings {
-        public_url: "https://keybell.test/".parse().expect("it is a URL"),
         brand_name: "Northwind".to_owned(),
-        key_prefix: "kb".to_owned(),
         node: "test".to_owned(),
-        trusted_proxies: Vec::new(),
         delivery: DeliverySettings {
             require_https: false,
             allowed_networks: vec!["127.0.0.0/8".parse().expect("it is a network")],
-            timeout: Duration::from_secs(15),
-            connect_timeout: Duration::from_secs(5),
-            retry_schedule: [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]
-                .map(Duration::from_secs)
-                .to_vec(),
-            retry_jitter_percent: 10,
-            max_in_flight: 256,
-            max_in_flight_per_webhook: 16,
+            ..DeliverySettings::default()
         },
-        limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
-        retention: RetentionSettings {
-            events: Duration::from_hours(30 * 24),
-            attempts: Duration::from_hours(30 * 24),
-            usage_minutes: Duration::from_hours(48),
-            usage_hours: Duration::from_hours(90 * 24),
-            usage_days: Duration::from_hours(3 * 365 * 24),
-        },
-        rate_limits: Vec::new(),
-        refuse_browsers: false,
-        event_types_on_the_fly: false,
-        listen: "127.0.0.1:0".parse().expect("it is an address"),
+        ..defaults
     }
 }

@@ -1,9 +1,8 @@
 //! An installation without its web: the use cases over a store that a test can start them on again.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
+use keybell_app::settings::{DeliverySettings, RetentionSettings, Settings};
 use keybell_app::{App, Parts};
 use keybell_core::grant::Origin;
 use keybell_core::seal::MasterKey;
@@ -161,37 +160,22 @@ fn open(url: &DatabaseUrl) -> Store {
     Store::open(url, &OpenOptions::at(START)).expect("an empty database can be opened")
 }
 
-/// The documented defaults, and loopback may be called, since receivers are there.
+/// The documented defaults, but that events are kept for as long as attempts; and loopback may be called, since receivers
+/// are there.
 pub(crate) fn settings() -> Settings {
-    let schedule = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
-    let month = Duration::from_hours(30 * 24);
+    let defaults = Settings::at("https://keybell.test/".parse().expect("it is a URL"));
     Settings {
-        public_url: "https://keybell.test/".parse().expect("it is a URL"),
         brand_name: "Northwind".to_owned(),
-        key_prefix: "kb".to_owned(),
         node: "test".to_owned(),
-        trusted_proxies: Vec::new(),
         delivery: DeliverySettings {
             require_https: false,
             allowed_networks: vec!["127.0.0.0/8".parse().expect("it is a network")],
-            timeout: Duration::from_secs(15),
-            connect_timeout: Duration::from_secs(5),
-            retry_schedule: schedule.map(Duration::from_secs).to_vec(),
-            retry_jitter_percent: 10,
-            max_in_flight: 256,
-            max_in_flight_per_webhook: 16,
+            ..DeliverySettings::default()
         },
-        limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 100 },
         retention: RetentionSettings {
-            events: month,
-            attempts: month,
-            usage_minutes: month,
-            usage_hours: month,
-            usage_days: month,
+            events: RetentionSettings::default().attempts,
+            ..RetentionSettings::default()
         },
-        rate_limits: Vec::new(),
-        refuse_browsers: false,
-        event_types_on_the_fly: false,
-        listen: "127.0.0.1:0".parse().expect("it is an address"),
+        ..defaults
     }
 }

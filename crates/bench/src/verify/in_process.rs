@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keybell_app::settings::{DeliverySettings, LimitSettings, RetentionSettings, Settings};
+use keybell_app::settings::Settings;
 use keybell_app::{App, Parts};
 use keybell_core::seal::MasterKey;
 use keybell_core::{Clock, Timestamp};
@@ -137,34 +137,5 @@ fn measure(what: &str, verifier: &LocalVerifier, secrets: &[String], valid: bool
 }
 
 fn settings() -> Settings {
-    let day = std::time::Duration::from_hours(24);
-    Settings {
-        public_url: "https://keybell.test/".parse().expect("it is a URL"),
-        brand_name: "Bench".to_owned(),
-        key_prefix: "kb".to_owned(),
-        node: "bench".to_owned(),
-        trusted_proxies: Vec::new(),
-        delivery: DeliverySettings {
-            require_https: true,
-            allowed_networks: Vec::new(),
-            timeout: day,
-            connect_timeout: day,
-            retry_schedule: vec![day],
-            retry_jitter_percent: 0,
-            max_in_flight: 1,
-            max_in_flight_per_webhook: 1,
-        },
-        rate_limits: Vec::new(),
-        refuse_browsers: false,
-        limits: LimitSettings { api_keys_per_workspace: 1_000, webhooks_per_workspace: 1 },
-        retention: RetentionSettings {
-            events: day,
-            attempts: day,
-            usage_minutes: day,
-            usage_hours: day,
-            usage_days: day,
-        },
-        event_types_on_the_fly: false,
-        listen: "127.0.0.1:0".parse().expect("it is an address"),
-    }
+    Settings::at("https://keybell.test/".parse().expect("it is a URL"))
 }

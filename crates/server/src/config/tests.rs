@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keybell_app::settings::Settings;
+
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -27,6 +29,11 @@ fn the_commented_default_is_the_default() {
     assert_eq!(config.delivery.retry_schedule.len(), 9);
     assert_eq!(config.delivery.retry_schedule[1], Duration::from_mins(5));
     assert_eq!(config.master_key_file(), Path::new("keybell-data/master.key"));
+    // Tests and benches stand on these: what is true of them is true of what is shipped.
+    let known = Settings::at("http://127.0.0.1:8080/".parse().expect("it is a URL"));
+    assert_eq!(config.delivery, known.delivery);
+    assert_eq!(config.limits, known.limits);
+    assert_eq!(config.retention, known.retention);
     let again = from_file(config.effective()).expect("what is printed is a configuration");
     let settings = |config: &Config| -> Vec<String> {
         config.effective().lines().map(|line| line.split("  #").take(1).collect()).collect()
