@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod challenge;
+pub mod circuit;
 pub mod credential;
 pub mod delivery;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod grant;
 pub mod header;
 pub mod id;
 pub mod key;
+pub mod pace;
 pub mod payload;
 pub mod problem;
 pub mod random;

@@ -26,6 +26,11 @@ impl Migration {
 pub(crate) static MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
     Migration { number: 2, name: "key_usage", text: include_str!("../migrations/0002_key_usage.sql") },
+    Migration {
+        number: 3,
+        name: "waiting_deliveries",
+        text: include_str!("../migrations/0003_waiting_deliveries.sql"),
+    },
 ];
 
 /// Where the applied steps are remembered; in the same words as the steps.

@@ -14,6 +14,8 @@ pub const IN_MEMORY_MAX: usize = 65_536;
 pub const IN_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Most deliveries in memory for one webhook: a sixteenth, so that one endpoint that hangs cannot fill the memory.
 pub const IN_MEMORY_PER_WEBHOOK_MAX: usize = 4_096;
+/// Least deliveries in memory for one webhook, however slow it is.
+pub const IN_MEMORY_PER_WEBHOOK_MIN: usize = 16;
 
 /// Counts what is in memory, in all and by webhook.
 #[derive(Default)]
@@ -28,11 +30,23 @@ pub(super) struct Book {
 }
 
 /// What is known of one webhook across threads.
-#[derive(Default)]
 pub(super) struct Gauge {
     in_memory: AtomicUsize,
+    /// How many it may have in memory: as many as it gets through before their leases end.
+    cap: AtomicUsize,
     behind: AtomicBool,
     health: AtomicU8,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Gauge {
+            in_memory: AtomicUsize::new(0),
+            cap: AtomicUsize::new(IN_MEMORY_PER_WEBHOOK_MAX),
+            behind: AtomicBool::new(false),
+            health: AtomicU8::new(HEALTH_UNKNOWN),
+        }
+    }
 }
 
 /// The place of one delivery in memory. Dropping it gives the place back.
@@ -61,9 +75,8 @@ impl Book {
         let of_webhook = gauge.in_memory.fetch_add(1, Ordering::Relaxed);
         let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = of_webhook < IN_MEMORY_PER_WEBHOOK_MAX
-            && deliveries < IN_MEMORY_MAX
-            && held + bytes <= IN_MEMORY_BYTES_MAX;
+        let fits =
+            of_webhook < gauge.cap() && deliveries < IN_MEMORY_MAX && held + bytes <= IN_MEMORY_BYTES_MAX;
         fits.then_some(place)
     }
 
@@ -123,9 +136,27 @@ const HEALTH_GOOD: u8 = 1;
 const HEALTH_BAD: u8 = 2;
 
 impl Gauge {
-    /// Deliveries of this webhook in memory.
-    pub(super) fn in_memory(&self) -> usize {
-        self.in_memory.load(Ordering::Relaxed)
+    /// How many deliveries of this webhook may be in memory.
+    pub(super) fn cap(&self) -> usize {
+        self.cap.load(Ordering::Relaxed)
+    }
+
+    /// How many more deliveries of this webhook may be taken into memory.
+    pub(super) fn room(&self) -> usize {
+        self.cap().saturating_sub(self.in_memory.load(Ordering::Relaxed))
+    }
+
+    /// Says that deliveries waited in memory for longer than their leases: half as many are taken from now on.
+    pub(super) fn shrink(&self) {
+        self.cap.store((self.cap() / 2).max(IN_MEMORY_PER_WEBHOOK_MIN), Ordering::Relaxed);
+    }
+
+    /// Says that the webhook got through what was in memory: twice as many may be taken.
+    pub(super) fn grow(&self) {
+        let cap = self.cap();
+        if cap < IN_MEMORY_PER_WEBHOOK_MAX {
+            self.cap.store((cap * 2).min(IN_MEMORY_PER_WEBHOOK_MAX), Ordering::Relaxed);
+        }
     }
 
     /// Whether deliveries wait on disk for want of a place: new ones then wait behind them.
@@ -136,6 +167,11 @@ impl Gauge {
     /// Says whether deliveries wait on disk.
     pub(super) fn set_behind(&self, behind: bool) {
         self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// Whether its last attempt since the start went well.
+    pub(super) fn is_good(&self) -> bool {
+        self.health.load(Ordering::Relaxed) == HEALTH_GOOD
     }
 
     /// Notes how an attempt went; true where that is news.
@@ -169,7 +205,18 @@ mod tests {
         assert!(book.place(&gauge, 1).is_none(), "one more");
         assert!(book.place(&book.gauge(webhook(2)), 1).is_some(), "another webhook has room");
         drop(places);
-        assert_eq!((gauge.in_memory(), book.held()), (0, (0, 0)));
+        assert_eq!((gauge.room(), book.held()), (IN_MEMORY_PER_WEBHOOK_MAX, (0, 0)));
+    }
+
+    #[test]
+    fn a_slow_webhook_has_less_and_never_nothing() {
+        let gauge = Gauge::default();
+        gauge.shrink();
+        assert_eq!(gauge.cap(), IN_MEMORY_PER_WEBHOOK_MAX / 2);
+        (0..50).for_each(|_| gauge.shrink());
+        assert_eq!(gauge.cap(), IN_MEMORY_PER_WEBHOOK_MIN);
+        (0..50).for_each(|_| gauge.grow());
+        assert_eq!(gauge.cap(), IN_MEMORY_PER_WEBHOOK_MAX);
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Taking up what is due on disk: retries, what a dead node left, and what had no room.
+//! Taking up what is due on disk: retries, and what a dead node left.
 //!
 //! One task looks at the disk when something is due and there is room in memory, and sleeps until then. What it finds for
-//! a webhook that has no room goes back to wait in this node's care, and its shard asks for it by itself.
+//! a webhook that has no room goes back to wait for that on disk, and the webhook's shard asks for it by itself.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::deliveries::{
-    Claim, ClaimDeliveries, Claimed, ClaimedDelivery, MoveDeliveries, MovedDelivery,
+    Claim, ClaimDeliveries, Claimed, ClaimedDelivery, NextDue, WaitingWebhooks,
 };
 use tokio::sync::Notify;
 
@@ -20,9 +20,13 @@ use super::job::{Job, Outgoing};
 
 /// Most deliveries of one claim.
 pub(super) const CLAIM_ROWS_MAX: usize = 500;
-/// The longest sleep: another node may have left work behind, and a clock may be set. One look that finds nothing costs
-/// some tens of microseconds and writes nothing.
+/// The longest sleep: another node may have left work behind, and a clock may be set. One look that finds nothing is one
+/// statement that reads.
 const POLL_AFTER: Duration = Duration::from_secs(5);
+/// How often it is looked for webhooks for which deliveries wait on disk and nobody asks: a node may have died that did.
+const WAITING_EVERY: Duration = Duration::from_mins(1);
+/// Webhooks that are found at once.
+const WAITING_ROWS: i64 = 500;
 /// How long a failed claim waits.
 const CLAIM_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -80,9 +84,39 @@ async fn wait(shared: &Shared) {
             return;
         }
         tokio::select! {
+            biased;
             () = sooner => {}
-            () = tokio::time::sleep(next.since(now).min(POLL_AFTER)) => return,
+            () = tokio::time::sleep(next.since(now).min(POLL_AFTER)) => {
+                match shared.store.read(NextDue).await {
+                    Ok(Some(at)) => shared.due.at(at),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%error, "what is due could not be read; looking again"),
+                }
+            }
         }
+    }
+}
+
+/// Looks, now and then, for webhooks for which deliveries wait on disk, until the task is ended.
+pub(super) async fn find_waiting(shared: Arc<Shared>) {
+    loop {
+        let mut after = None;
+        loop {
+            match shared.store.read(WaitingWebhooks { after, rows: WAITING_ROWS }).await {
+                Ok(found) => {
+                    after = found.last().copied();
+                    shared.say_found_waiting(found);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "waiting deliveries could not be looked for; trying again");
+                    after = None;
+                }
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+        tokio::time::sleep(WAITING_EVERY).await;
     }
 }
 
@@ -98,7 +132,8 @@ async fn claim(shared: &Arc<Shared>) -> Result<(), keybell_store::StoreError> {
     } else if let Some(at) = next_due {
         shared.due.at(at);
     }
-    shared.take_up(deliveries, lease_until).await
+    shared.take_up(deliveries, lease_until);
+    Ok(())
 }
 
 impl Shared {
@@ -109,14 +144,10 @@ impl Shared {
         ClaimDeliveries { claim, now, lease_until: now + self.lease, leased_by: self.leased_by.clone(), rows }
     }
 
-    async fn take_up(
-        self: &Arc<Self>,
-        claimed: Vec<ClaimedDelivery>,
-        lease_until: Timestamp,
-    ) -> Result<(), keybell_store::StoreError> {
+    fn take_up(self: &Arc<Self>, claimed: Vec<ClaimedDelivery>, lease_until: Timestamp) {
         let mut jobs = Vec::new();
         let mut no_room = Vec::new();
-        let mut not_wanted: HashSet<(WorkspaceId, WebhookId)> = HashSet::new();
+        let mut not_wanted: BTreeSet<(WorkspaceId, WebhookId)> = BTreeSet::new();
         // Without its event nothing can be sent: retention, which removed that, removes the delivery too.
         for delivery in claimed.into_iter().filter(|delivery| delivery.event.is_some()) {
             let (workspace, webhook) = (delivery.workspace, delivery.webhook);
@@ -125,16 +156,33 @@ impl Shared {
                 continue;
             }
             let gauge = self.book.gauge(webhook);
+            if gauge.behind() {
+                no_room.push((workspace, webhook, delivery.id));
+                continue;
+            }
             match self.job(delivery, lease_until, &gauge) {
                 Ok(job) => jobs.push(job),
-                Err(delivery) => no_room.push(*delivery),
+                Err(delivery) => no_room.push((workspace, webhook, delivery.id)),
             }
         }
         for (workspace, webhook) in not_wanted {
             self.settle(workspace, webhook);
         }
         self.hand_over(jobs);
-        self.put_back(no_room).await
+        self.put_back_later(no_room, "no_room");
+    }
+
+    /// Tells the shards of webhooks for which deliveries were found on disk, where they do not know it.
+    fn say_found_waiting(&self, found: Vec<(WorkspaceId, WebhookId)>) {
+        for (workspace, webhook) in found {
+            match self.registry.get(workspace, webhook) {
+                // What waits for a webhook that is disabled waits on.
+                Some(live) if !live.enabled => {}
+                Some(_) if self.book.gauge(webhook).behind() => {}
+                Some(_) => self.say_waiting([(workspace, webhook)]),
+                None => self.settle(workspace, webhook),
+            }
+        }
     }
 
     /// A claimed delivery in memory, or the delivery where there is no room.
@@ -151,26 +199,5 @@ impl Shared {
         let event = Outgoing::new(Arc::new(event));
         let attempts_made = u32::try_from(attempts_made).unwrap_or(u32::MAX);
         Ok(Job { id, workspace, webhook, event, attempts_made, trigger, lease_until, place })
-    }
-
-    /// Puts deliveries back to wait on disk, in this node's care, for room at their webhooks.
-    pub(super) async fn put_back(
-        self: &Arc<Self>,
-        deliveries: Vec<ClaimedDelivery>,
-    ) -> Result<(), keybell_store::StoreError> {
-        if deliveries.is_empty() {
-            return Ok(());
-        }
-        let due_at = self.clock.now() + super::CARE;
-        let behind: HashSet<_> = deliveries.iter().map(|gone| (gone.workspace, gone.webhook)).collect();
-        let moved = deliveries.into_iter().map(|delivery| MovedDelivery {
-            workspace: delivery.workspace,
-            id: delivery.id,
-            due_at,
-            leased_by: Some(self.cared_for_by.clone()),
-        });
-        self.store.write(MoveDeliveries { moved: moved.collect() }).await?;
-        self.say_behind(behind);
-        Ok(())
     }
 }

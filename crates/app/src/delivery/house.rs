@@ -40,7 +40,7 @@ pub(super) async fn settle_webhooks(
 async fn settle(shared: &Arc<Shared>, workspace: WorkspaceId, webhook: WebhookId) -> Result<(), StoreError> {
     let sweep = match shared.registry.get(workspace, webhook) {
         None => Sweep::Cancel { at: shared.clock.now() },
-        Some(live) if live.enabled => Sweep::TakeUp,
+        Some(live) if live.enabled => Sweep::TakeUp { now: shared.clock.now() },
         Some(_) => Sweep::Park,
     };
     let mut after = None;
@@ -51,8 +51,9 @@ async fn settle(shared: &Arc<Shared>, workspace: WorkspaceId, webhook: WebhookId
             break;
         }
     }
-    if sweep == Sweep::TakeUp {
+    if matches!(sweep, Sweep::TakeUp { .. }) {
         shared.due.now();
+        shared.say_waiting([(workspace, webhook)]);
     }
     Ok(())
 }

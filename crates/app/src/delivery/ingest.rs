@@ -3,7 +3,7 @@
 //! What was accepted is handed over to the shards on the thread that committed it, with its data, before the publisher is
 //! answered. A publisher that goes away takes nothing with it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keybell_core::{Code, Problem, Timestamp, WebhookId, WorkspaceId};
@@ -146,9 +146,7 @@ impl Shared {
             calls: Arc::clone(&written.news),
             now,
             lease_until: written.lease_until,
-            care_until: now + super::CARE,
             leased_by: self.leased_by.clone(),
-            cared_for_by: self.cared_for_by.clone(),
         };
         let shared = Arc::clone(self);
         self.store.write_then(op, move |result| {
@@ -178,7 +176,7 @@ impl Shared {
                 return;
             }
         };
-        let mut handed = Handed { lease_until, jobs: Vec::new(), behind: HashSet::new() };
+        let mut handed = Handed { lease_until, jobs: Vec::new(), waiting: BTreeSet::new() };
         let mut told = Vec::with_capacity(rest.len());
         for ((new, rest), answer) in news.iter().zip(rest).zip(answers) {
             match answer {
@@ -193,7 +191,7 @@ impl Shared {
             }
         }
         self.hand_over(handed.jobs);
-        self.say_behind(handed.behind);
+        self.say_waiting(handed.waiting);
         for (answer, acceptances) in told {
             drop(answer.send(acceptances));
         }
@@ -205,7 +203,7 @@ struct Handed {
     lease_until: Timestamp,
     jobs: Vec<Job>,
     /// Webhooks of which deliveries wait on disk.
-    behind: HashSet<(WorkspaceId, WebhookId)>,
+    waiting: BTreeSet<(WorkspaceId, WebhookId)>,
 }
 
 impl Handed {
@@ -214,7 +212,7 @@ impl Handed {
         let outgoing = Outgoing::new(Arc::clone(&event.record));
         for (delivery, place) in event.deliveries.iter().zip(places) {
             let Some(place) = place else {
-                self.behind.insert((workspace, delivery.webhook));
+                self.waiting.insert((workspace, delivery.webhook));
                 continue;
             };
             self.jobs.push(Job {

@@ -15,12 +15,12 @@ mod house;
 mod ingest;
 mod job;
 mod pool;
+mod queue;
 mod record;
 mod send;
 mod stats;
 pub mod target;
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -53,7 +53,7 @@ use record::Recorder;
 use send::Rules;
 use stats::Counters;
 
-pub use book::{IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX};
+pub use book::{IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX, IN_MEMORY_PER_WEBHOOK_MIN};
 pub use ingest::{GATHERED_BYTES_MAX, GATHERED_EVENTS_MAX};
 pub(crate) use job::encoded;
 pub use stats::EngineStats;
@@ -62,11 +62,10 @@ pub use stats::EngineStats;
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// What must be left of a lease beside the time of one attempt when that begins.
 const LEASE_LEFT_MARGIN: Duration = Duration::from_secs(5);
-/// How long what waits on disk for room is left to the node in whose care it is. The node asks for it as soon as there is
-/// room, and at its start; after this time, whoever looks takes it.
-const CARE: Duration = Duration::from_hours(1);
+/// No lease of any configuration is longer: attempts take two minutes at most, and leases hold two of them.
+const LEASE_MAX: Duration = Duration::from_mins(10);
 /// How long a shard waits after a claim that failed.
-const BEHIND_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const WAITING_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The delivery engine of one installation on this node. Clones are the same engine.
 #[derive(Clone)]
@@ -90,7 +89,6 @@ struct Shared {
     /// What must be left of that when an attempt begins.
     lease_left_min: Duration,
     leased_by: String,
-    cared_for_by: String,
     book: Arc<Book>,
     due: Due,
     ingest: Ingest,
@@ -148,8 +146,6 @@ impl Engine {
             lease_left_min: rules.timeout + LEASE_LEFT_MARGIN,
             rules,
             leased_by: settings.node.clone(),
-            // A name that no node has: node names end in letters or digits.
-            cared_for_by: format!("{}~", settings.node),
             book: Arc::default(),
             due: Due::default(),
             ingest: Ingest::default(),
@@ -176,8 +172,7 @@ impl Engine {
     ) -> Result<(), Problem> {
         let shared = &self.shared;
         let first = runtimes.first().ok_or_else(|| Problem::internal("the engine needs a runtime"))?;
-        let (leased_by, cared_for_by) = (shared.leased_by.clone(), shared.cared_for_by.clone());
-        let released = shared.store.write(ReleaseNode { leased_by, cared_for_by }).await.map_err(of_store)?;
+        let released = shared.store.write(shared.release()).await.map_err(of_store)?;
         if released > 0 {
             tracing::info!(deliveries = released, "deliveries of the last run are taken up");
         }
@@ -194,6 +189,7 @@ impl Engine {
         tasks.others.push(first.spawn(house::settle_webhooks(Arc::clone(shared), to_settle)));
         tasks.others.push(first.spawn(house::retain(Arc::clone(shared), shared.retention.clone())));
         tasks.others.push(first.spawn(claim::run(Arc::clone(shared))));
+        tasks.others.push(first.spawn(claim::find_waiting(Arc::clone(shared))));
         let running = Running { runtime: first.clone(), shards, changed, tasks: Mutex::new(tasks) };
         if shared.running.set(running).is_err() {
             return Err(Problem::internal("the engine was started twice"));
@@ -223,8 +219,7 @@ impl Engine {
                 break;
             }
         }
-        let (leased_by, cared_for_by) = (self.shared.leased_by.clone(), self.shared.cared_for_by.clone());
-        if let Err(error) = self.shared.store.write(ReleaseNode { leased_by, cared_for_by }).await {
+        if let Err(error) = self.shared.store.write(self.shared.release()).await {
             tracing::warn!(%error, "deliveries were not released; they are due when their leases end");
         }
     }
@@ -238,6 +233,11 @@ impl Engine {
     /// Looks at the clock and the disk again: for whoever moved a clock, or wrote to the database by another way.
     pub fn look_again(&self) {
         self.shared.due.now();
+        if let Some(running) = self.shared.running.get() {
+            for shard in &running.shards {
+                shard.send(Message::Look).ok();
+            }
+        }
     }
 
     /// Comes back when no delivery is in memory: what was begun is over, and on disk.
@@ -277,29 +277,34 @@ impl Shared {
     /// Hands deliveries to the shards of their webhooks, one message for each shard.
     fn hand_over(&self, jobs: Vec<Job>) {
         let Some(running) = self.running.get() else { return };
-        let mut by_shard: HashMap<usize, Vec<Job>> = HashMap::new();
+        let mut by_shard: Vec<Vec<Job>> = running.shards.iter().map(|_| Vec::new()).collect();
         for job in jobs {
-            by_shard.entry(shard_index(job.webhook, running.shards.len())).or_default().push(job);
+            by_shard[shard_index(job.webhook, running.shards.len())].push(job);
         }
-        for (shard, jobs) in by_shard {
-            running.shards[shard].send(Message::Jobs(jobs)).ok();
+        for (shard, jobs) in running.shards.iter().zip(by_shard).filter(|(_, jobs)| !jobs.is_empty()) {
+            shard.send(Message::Jobs(jobs)).ok();
         }
     }
 
-    /// Says that deliveries of these webhooks wait on disk for want of room.
-    fn say_behind(&self, behind: impl IntoIterator<Item = (WorkspaceId, WebhookId)>) {
-        for (workspace, webhook) in behind {
-            self.tell(webhook, Message::Behind(workspace, webhook));
+    /// Says that deliveries of these webhooks wait on disk for room.
+    fn say_waiting(&self, waiting: impl IntoIterator<Item = (WorkspaceId, WebhookId)>) {
+        for (workspace, webhook) in waiting {
+            self.tell(webhook, Message::Waiting(workspace, webhook));
         }
     }
 
     /// The same after a while.
-    fn say_behind_later(self: &Arc<Self>, workspace: WorkspaceId, webhook: WebhookId) {
+    fn say_waiting_later(self: &Arc<Self>, workspace: WorkspaceId, webhook: WebhookId) {
         let shared = Arc::clone(self);
         self.spawn(async move {
-            tokio::time::sleep(BEHIND_AGAIN_AFTER).await;
-            shared.say_behind([(workspace, webhook)]);
+            tokio::time::sleep(WAITING_AGAIN_AFTER).await;
+            shared.say_waiting([(workspace, webhook)]);
         });
+    }
+
+    /// Has the leases of this node end.
+    fn release(&self) -> ReleaseNode {
+        ReleaseNode { leased_by: self.leased_by.clone(), leases_end_by: self.clock.now() + LEASE_MAX }
     }
 
     fn webhook_changed(&self, workspace: WorkspaceId, webhook: WebhookId) {

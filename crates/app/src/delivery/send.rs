@@ -84,6 +84,7 @@ pub(super) async fn attempt(
             transport.exchange(Outbound { target, headers, body, timeout, connect_timeout }).await
         }
     };
+    let took = exchange.duration;
     let now = clock.now();
     let number = job.attempts_made.saturating_add(1);
     let answered = meaning(&exchange, now);
@@ -99,6 +100,7 @@ pub(super) async fn attempt(
     };
     Attempted {
         step,
+        took,
         outcome: Outcome {
             workspace: job.workspace,
             delivery: job.id,
@@ -115,6 +117,8 @@ pub(super) async fn attempt(
 pub(super) struct Attempted {
     /// What it means for the delivery.
     pub(super) step: Step,
+    /// How long it took in all.
+    pub(super) took: Duration,
     /// What is recorded of it.
     pub(super) outcome: Outcome,
 }

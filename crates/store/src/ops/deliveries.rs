@@ -1,18 +1,22 @@
 //! Pending deliveries: claimed by lease, set aside, taken up, canceled.
 //!
-//! `due_at` is lease and schedule in one: a node that takes a delivery moves it to the end of its lease, and whoever looks
-//! for work takes what is due. So a delivery is only ever late, never lost: what a dead node held is due again when its
-//! lease ends, and its own next start makes it due at once.
+//! `due_at` says in whose hands a delivery is. It is the next attempt's time, when whoever looks for work takes it; or the
+//! end of a lease, while a node has it in memory; or [`WAITING`], where it waits for room at its webhook; or [`PARKED`],
+//! where it waits for its webhook to be enabled. So a delivery is only ever late, never lost: what a dead node held is due
+//! again when its lease ends, and its own next start makes it due at once.
 
 use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::events::EventRecord;
-use crate::tx::{Arg, Isolation, Op, Row, Tx};
+use crate::tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 use crate::{bulks, statements};
 
 /// When a delivery is due whose webhook is disabled: at the end of time.
 pub const PARKED: Timestamp = Timestamp::from_micros(i64::MAX);
+/// When a delivery is due that waits for room at its webhook: just before that. Its webhook asks for it, the oldest first,
+/// and until then it costs nothing but its place on disk. The number stands in statements too: an index is for it.
+pub const WAITING: Timestamp = Timestamp::from_micros(i64::MAX - 1);
 
 /// Most bytes of data that one claim takes into memory; the first delivery is taken however large it is.
 const CLAIM_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -25,19 +29,21 @@ statements! {
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     WAITING_FOR_WEBHOOK = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, \
            attempt_trigger FROM pending_deliveries WHERE workspace_id = $1 AND webhook_id = $2 \
-           AND next_attempt_at <= $3 AND due_at < $4 AND (leased_by IS NULL OR leased_by = $5) \
-           ORDER BY id LIMIT $6 /*skip locked*/) \
+           AND due_at = 9223372036854775806 ORDER BY id LIMIT $3 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     NEXT_DUE = "SELECT due_at FROM pending_deliveries WHERE due_at < $1 ORDER BY due_at LIMIT 1";
+    NEXT_WAITING = "SELECT workspace_id, webhook_id FROM pending_deliveries WHERE due_at = 9223372036854775806 \
+                    AND (workspace_id, webhook_id) > ($1, $2) ORDER BY workspace_id, webhook_id LIMIT 1";
     RELEASE_NODE = "UPDATE pending_deliveries SET due_at = next_attempt_at, leased_by = NULL \
-                    WHERE (leased_by = $1 OR leased_by = $2) AND due_at < $3";
+                    WHERE leased_by = $1 AND due_at <= $2";
     END_OF_BITE = "SELECT id FROM pending_deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 \
                    ORDER BY id LIMIT 1 OFFSET $4";
     PARK = "UPDATE pending_deliveries SET due_at = $5, leased_by = NULL \
-            WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 AND due_at < $5";
-    TAKE_UP = "UPDATE pending_deliveries SET due_at = next_attempt_at, leased_by = NULL \
+            WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 AND due_at < $6";
+    TAKE_UP = "UPDATE pending_deliveries SET due_at = CASE WHEN next_attempt_at <= $6 THEN 9223372036854775806 \
+               ELSE next_attempt_at END, leased_by = NULL \
                WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 AND due_at = $5";
     CANCEL_KEEPING = "INSERT INTO finished_deliveries (workspace_id, id, webhook_id, event_id, event_type, status, \
                       attempts_made, last_response_status, completed_at) \
@@ -76,14 +82,12 @@ pub struct ClaimedDelivery {
 pub enum Claim {
     /// Whatever is due, of any webhook, the longest due first.
     Due,
-    /// What waits for one webhook, the oldest first: free, or in the care of `cared_for_by`.
+    /// What waits for room at one webhook, the oldest first.
     OfWebhook {
         /// Whose webhook it is.
         workspace: WorkspaceId,
         /// The webhook.
         webhook: WebhookId,
-        /// How this node signs what waits on disk in its care.
-        cared_for_by: String,
     },
 }
 
@@ -109,7 +113,7 @@ pub struct Claimed {
     pub deliveries: Vec<ClaimedDelivery>,
     /// Whether there may be more: the claim ended at one of its limits.
     pub more: bool,
-    /// When the next delivery is due, parked ones left out; leases that end count too.
+    /// When the next delivery is due, parked and waiting ones left out; leases that end count too.
     pub next_due: Option<Timestamp>,
 }
 
@@ -123,15 +127,8 @@ impl Op for ClaimDeliveries {
         let mut each = |row: &dyn Row| found.add(row);
         match &self.claim {
             Claim::Due => tx.rows(&DUE, &[self.now.into(), self.rows.into()], &mut each)?,
-            Claim::OfWebhook { workspace, webhook, cared_for_by } => {
-                let args = [
-                    workspace.into(),
-                    webhook.into(),
-                    self.now.into(),
-                    PARKED.into(),
-                    cared_for_by.into(),
-                    self.rows.into(),
-                ];
+            Claim::OfWebhook { workspace, webhook } => {
+                let args = [workspace.into(), webhook.into(), self.rows.into()];
                 tx.rows(&WAITING_FOR_WEBHOOK, &args, &mut each)?;
             }
         }
@@ -145,7 +142,7 @@ impl Op for ClaimDeliveries {
             ]);
         }
         tx.bulk(&MOVE, &leases)?;
-        let next_due = tx.as_read().first(&NEXT_DUE, &[PARKED.into()], |row| row.at(0))?;
+        let next_due = tx.as_read().first(&NEXT_DUE, &[WAITING.into()], |row| row.at(0))?;
         let more = found.left_some || found.seen == self.rows;
         Ok(Claimed { deliveries: found.deliveries, more, next_due })
     }
@@ -197,53 +194,79 @@ fn read_claimed(row: &dyn Row) -> Result<ClaimedDelivery, StoreError> {
     })
 }
 
-/// Where a delivery that this node had taken goes back to.
-#[derive(Clone, Debug)]
-pub struct MovedDelivery {
-    /// Whose it is.
-    pub workspace: WorkspaceId,
-    /// The delivery.
-    pub id: DeliveryId,
-    /// When it is due from now on; [`PARKED`] for not at all.
-    pub due_at: Timestamp,
-    /// In whose care it waits, if in anybody's.
-    pub leased_by: Option<String>,
-}
-
-/// Puts deliveries back to wait on disk.
+/// When the next delivery is due, parked and waiting ones left out; leases that end count too.
 #[derive(Debug)]
-pub struct MoveDeliveries {
-    /// Which, and until when.
-    pub moved: Vec<MovedDelivery>,
+pub struct NextDue;
+
+impl Query for NextDue {
+    const NAME: &'static str = "deliveries.next_due";
+    type Out = Option<Timestamp>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        tx.first(&NEXT_DUE, &[WAITING.into()], |row| row.at(0))
+    }
 }
 
-impl Op for MoveDeliveries {
-    const NAME: &'static str = "deliveries.move";
+/// Puts deliveries that this node had taken back to wait on disk, for room at their webhooks. Those that came to an end
+/// meanwhile stay as they are.
+#[derive(Debug)]
+pub struct PutBack {
+    /// Which.
+    pub deliveries: Vec<(WorkspaceId, DeliveryId)>,
+}
+
+impl Op for PutBack {
+    const NAME: &'static str = "deliveries.put_back";
     const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let mut values = Vec::with_capacity(self.moved.len() * MOVE.columns.len());
-        for moved in &self.moved {
-            values.extend_from_slice(&[
-                (&moved.workspace).into(),
-                (&moved.id).into(),
-                moved.due_at.into(),
-                moved.leased_by.as_ref().into(),
-            ]);
+        let mut values = Vec::with_capacity(self.deliveries.len() * MOVE.columns.len());
+        for (workspace, delivery) in &self.deliveries {
+            values.extend_from_slice(&[workspace.into(), delivery.into(), WAITING.into(), Arg::Null]);
         }
         tx.bulk(&MOVE, &values)?;
         Ok(())
     }
 }
 
-/// Makes due again what a node had: at its start, since it then has nothing in memory, and at its end. Gives how many.
+/// The webhooks for which deliveries wait, in the order of their ids.
+///
+/// It steps from webhook to webhook along an index of what waits, however much each has.
+#[derive(Debug)]
+pub struct WaitingWebhooks {
+    /// Only webhooks after this one; `None` at the beginning.
+    pub after: Option<(WorkspaceId, WebhookId)>,
+    /// Most webhooks to give.
+    pub rows: i64,
+}
+
+impl Query for WaitingWebhooks {
+    const NAME: &'static str = "deliveries.waiting_webhooks";
+    type Out = Vec<(WorkspaceId, WebhookId)>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let mut found = Vec::new();
+        let mut after =
+            self.after.unwrap_or((WorkspaceId::from_bytes([0; 16]), WebhookId::from_bytes([0; 16])));
+        for _ in 0..self.rows {
+            let args = [(&after.0).into(), (&after.1).into()];
+            let next = tx.first(&NEXT_WAITING, &args, |row| Ok((row.id(0)?, row.id(1)?)))?;
+            let Some(next) = next else { break };
+            found.push(next);
+            after = next;
+        }
+        Ok(found)
+    }
+}
+
+/// Makes due again what a node had in memory: at its start, since it then has nothing there, and at its end. Gives how many.
 #[derive(Debug)]
 pub struct ReleaseNode {
     /// How the node signs its leases.
     pub leased_by: String,
-    /// How it signs what waits on disk in its care.
-    pub cared_for_by: String,
+    /// No lease of it ends later: what is beyond need not be looked at.
+    pub leases_end_by: Timestamp,
 }
 
 impl Op for ReleaseNode {
@@ -252,17 +275,22 @@ impl Op for ReleaseNode {
     type Out = u64;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
-        tx.exec(&RELEASE_NODE, &[(&self.leased_by).into(), (&self.cared_for_by).into(), PARKED.into()])
+        let leases_end_by = self.leases_end_by.min(WAITING.before(std::time::Duration::from_micros(1)));
+        tx.exec(&RELEASE_NODE, &[(&self.leased_by).into(), leases_end_by.into()])
     }
 }
 
 /// What is done with all deliveries that wait for a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Its webhook is disabled: they wait until it is enabled.
+    /// Its webhook is disabled: they wait until it is enabled. Those that wait for room at it stay where they are: nobody
+    /// asks for them meanwhile.
     Park,
-    /// It is enabled again: they are due as they were.
-    TakeUp,
+    /// It is enabled again: they are due as they were, and where that is over, they wait for room at it.
+    TakeUp {
+        /// The present instant.
+        now: Timestamp,
+    },
     /// It is deleted: they come to an end, canceled.
     Cancel {
         /// When.
@@ -301,8 +329,12 @@ impl Op for SweepWebhook {
         let range = [(&self.workspace).into(), (&self.webhook).into(), (&after).into(), Arg::from(&to)];
         let with = |value: Timestamp| [range[0], range[1], range[2], range[3], value.into()];
         match self.sweep {
-            Sweep::Park => tx.exec(&PARK, &with(PARKED))?,
-            Sweep::TakeUp => tx.exec(&TAKE_UP, &with(PARKED))?,
+            Sweep::Park => {
+                tx.exec(&PARK, &[range[0], range[1], range[2], range[3], PARKED.into(), WAITING.into()])?
+            }
+            Sweep::TakeUp { now } => {
+                tx.exec(&TAKE_UP, &[range[0], range[1], range[2], range[3], PARKED.into(), now.into()])?
+            }
             Sweep::Cancel { at } => {
                 tx.exec(&CANCEL_KEEPING, &with(at))?;
                 tx.exec(&CANCEL_PENDING, &range)?

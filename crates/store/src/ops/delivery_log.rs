@@ -87,7 +87,7 @@ pub enum DeliveryState {
     Pending {
         /// When the next one is due.
         next_attempt_at: Timestamp,
-        /// Whether it waits for its webhook to be enabled.
+        /// Whether it waits at its webhook: for room at it, or for it to be enabled.
         parked: bool,
     },
     /// It came to an end.
@@ -187,7 +187,7 @@ impl ListDeliveries {
 }
 
 fn read_pending(row: &dyn Row) -> Result<LoggedDelivery, StoreError> {
-    let parked = row.at(8)? == super::deliveries::PARKED;
+    let parked = row.at(8)? >= super::deliveries::WAITING;
     read_logged(row, DeliveryState::Pending { next_attempt_at: row.at(7)?, parked })
 }
 

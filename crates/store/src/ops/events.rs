@@ -9,6 +9,7 @@ use std::sync::Arc;
 use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
+use crate::ops::deliveries::WAITING;
 use crate::tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 use crate::{bulks, statements};
 
@@ -57,7 +58,7 @@ pub struct NewDelivery {
     pub id: DeliveryId,
     /// To which webhook.
     pub webhook: WebhookId,
-    /// Whether the node keeps it in memory; otherwise it waits on disk.
+    /// Whether the node keeps it in memory; otherwise it waits on disk for room at its webhook.
     pub in_memory: bool,
 }
 
@@ -88,12 +89,8 @@ pub struct AcceptEvents {
     pub now: Timestamp,
     /// Until when deliveries in memory are this node's.
     pub lease_until: Timestamp,
-    /// Until when deliveries that overflow to disk are in this node's care.
-    pub care_until: Timestamp,
     /// How this node signs the leases of what it has in memory.
     pub leased_by: String,
-    /// How this node signs what waits on disk in its care.
-    pub cared_for_by: String,
 }
 
 /// What became of one publish call.
@@ -166,9 +163,9 @@ impl AcceptEvents {
         for event in events {
             for delivery in &event.deliveries {
                 let (due_at, by) = if delivery.in_memory {
-                    (self.lease_until, &self.leased_by)
+                    (self.lease_until, Arg::from(&self.leased_by))
                 } else {
-                    (self.care_until, &self.cared_for_by)
+                    (WAITING, Arg::Null)
                 };
                 values.extend_from_slice(&[
                     (&event.record.workspace).into(),
@@ -180,7 +177,7 @@ impl AcceptEvents {
                     "first".into(),
                     self.now.into(),
                     due_at.into(),
-                    by.into(),
+                    by,
                 ]);
             }
         }

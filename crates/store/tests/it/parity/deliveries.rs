@@ -33,11 +33,7 @@ pub(super) const STEPS: &[Step] = &[
         let claim = if dice.once_in(2) {
             deliveries::Claim::Due
         } else {
-            deliveries::Claim::OfWebhook {
-                workspace: dice.workspace(),
-                webhook: dice.webhook(),
-                cared_for_by: care(dice),
-            }
+            deliveries::Claim::OfWebhook { workspace: dice.workspace(), webhook: dice.webhook() }
         };
         let op = deliveries::ClaimDeliveries {
             claim,
@@ -52,18 +48,16 @@ pub(super) const STEPS: &[Step] = &[
             format!("{claimed:?}")
         })
     }),
-    ("deliveries.move", |dice| {
-        write(deliveries::MoveDeliveries {
-            moved: vec![deliveries::MovedDelivery {
-                workspace: dice.workspace(),
-                id: delivery_id(dice),
-                due_at: dice.at(),
-                leased_by: dice.maybe(node),
-            }],
-        })
+    ("deliveries.put_back", |dice| {
+        write(deliveries::PutBack { deliveries: vec![(dice.workspace(), delivery_id(dice))] })
     }),
     ("deliveries.release_node", |dice| {
-        write(deliveries::ReleaseNode { leased_by: node(dice), cared_for_by: care(dice) })
+        write(deliveries::ReleaseNode { leased_by: node(dice), leases_end_by: dice.at() })
+    }),
+    ("deliveries.next_due", |_| read(deliveries::NextDue)),
+    ("deliveries.waiting_webhooks", |dice| {
+        let after = dice.maybe(|dice| (dice.workspace(), dice.webhook()));
+        read(deliveries::WaitingWebhooks { after, rows: 1 + dice.small(3) })
     }),
     ("deliveries.sweep", |dice| {
         write(deliveries::SweepWebhook {
@@ -71,7 +65,7 @@ pub(super) const STEPS: &[Step] = &[
             webhook: dice.webhook(),
             sweep: match dice.below(3) {
                 0 => deliveries::Sweep::Park,
-                1 => deliveries::Sweep::TakeUp,
+                1 => deliveries::Sweep::TakeUp { now: dice.at() },
                 _ => deliveries::Sweep::Cancel { at: dice.at() },
             },
             after: dice.maybe(delivery_id),
@@ -144,10 +138,6 @@ fn node(dice: &Dice) -> String {
     dice.pick(&["node-a", "node-b"]).to_owned()
 }
 
-fn care(dice: &Dice) -> String {
-    dice.pick(&["care-a", "care-b"]).to_owned()
-}
-
 fn accept(dice: &Dice) -> super::Ask {
     let calls = (0..=dice.below(2)).map(|call| {
         let events = (0..=dice.below(2)).map(|place| {
@@ -190,9 +180,7 @@ fn accept(dice: &Dice) -> super::Ask {
         calls: Arc::new(calls.collect()),
         now: dice.at(),
         lease_until: dice.at(),
-        care_until: dice.at(),
         leased_by: node(dice),
-        cared_for_by: care(dice),
     })
 }
 
