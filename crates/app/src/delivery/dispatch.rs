@@ -34,8 +34,6 @@ use super::send::{self, Attempted, Route};
 const SHARE_OF_FREE: usize = 8;
 /// The part of all attempts, in quarters, that slow webhooks may have under way together.
 const SLOW_QUARTERS: usize = 3;
-/// Webhooks that may try again when an attempt is over, of those that were held back for want of a free one.
-const LET_ON: usize = 8;
 /// Deliveries that are taken from disk at once for a webhook that has not answered well yet.
 const FIRST_ROWS: usize = 32;
 /// How long a webhook with deliveries on disk waits where memory has no room.
@@ -64,7 +62,7 @@ pub(super) struct Shard {
     queues: HashMap<WebhookId, Queue>,
     /// Whose turn comes next.
     turns: VecDeque<WebhookId>,
-    /// Who had a turn and no free attempt.
+    /// Slow webhooks that had a turn and nothing under way, while slow ones had all that they may have together.
     held: VecDeque<WebhookId>,
     /// Who wants deliveries from disk, and may have some.
     line: VecDeque<WebhookId>,
@@ -184,7 +182,7 @@ impl Shard {
 
     fn turn_of(&mut self, webhook: WebhookId) {
         let free = self.under_way_max - self.under_way.len();
-        let slow_max = (self.under_way_max * SLOW_QUARTERS / 4).max(1);
+        let slow_full = self.slow_under_way >= self.slow_max();
         let Some(queue) = self.queues.get_mut(&webhook) else { return };
         queue.in_turn = false;
         let Some(route) = self.shared.route(queue.workspace, webhook, queue.route()) else {
@@ -198,10 +196,13 @@ impl Shard {
             queue.gauge.shrink();
             self.shared.put_back_soon(&stale, "too_slow");
         }
-        if queue.under_way >= (free / SHARE_OF_FREE).max(1) || (queue.slow && self.slow_under_way >= slow_max)
-        {
+        if queue.under_way == 0 && queue.slow && slow_full {
             queue.in_turn = true;
             self.held.push_back(webhook);
+            return;
+        }
+        if queue.under_way >= (free / SHARE_OF_FREE).max(1) || (queue.slow && slow_full) {
+            // Its turn comes again when one of its own is over.
             return;
         }
         match queue.next(route, self.shared.under_way_per_webhook_max, now) {
@@ -241,10 +242,13 @@ impl Shard {
         }
         self.give_turn(webhook);
         self.want_more(webhook);
-        for _ in 0..LET_ON {
-            let Some(webhook) = self.held.pop_front() else { break };
-            self.turns.push_back(webhook);
-        }
+        let let_on = self.slow_max().saturating_sub(self.slow_under_way).min(self.held.len());
+        self.turns.extend(self.held.drain(..let_on));
+    }
+
+    /// How many attempts of slow webhooks may be under way.
+    fn slow_max(&self) -> usize {
+        (self.under_way_max * SLOW_QUARTERS / 4).max(1)
     }
 
     /// What an attempt says of its webhook.
@@ -285,6 +289,9 @@ impl Shard {
         let Some(queue) = self.queues.get_mut(&webhook) else { return };
         if queue.circuit.is_open() {
             metrics::gauge!("keybell_webhooks_circuit_open").decrement(1);
+        }
+        if std::mem::take(&mut queue.slow) {
+            self.slow_under_way -= queue.under_way;
         }
         queue.forget_endpoint();
         if live.as_ref().is_some_and(|live| live.enabled) {

@@ -3,6 +3,7 @@
 mod accepted;
 mod answers;
 mod formats;
+mod held_back;
 mod kept;
 mod neighbours;
 mod refused;
