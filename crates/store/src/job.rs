@@ -16,6 +16,9 @@ pub(crate) trait Job: Send {
     /// How far it is kept apart from others.
     fn isolation(&self) -> Isolation;
 
+    /// Whether its result must be on disk before its caller is told.
+    fn must_last(&self) -> bool;
+
     /// Runs the operation and keeps its result; whether that is one to commit. A panic is a result not to commit.
     fn attempt(&mut self, tx: &mut dyn Tx) -> bool;
 
@@ -56,6 +59,10 @@ impl<O: Op, F: FnOnce(Result<O::Out, StoreError>) + Send> Job for Pending<O, F> 
 
     fn isolation(&self) -> Isolation {
         O::ISOLATION
+    }
+
+    fn must_last(&self) -> bool {
+        self.op.must_last()
     }
 
     fn attempt(&mut self, tx: &mut dyn Tx) -> bool {

@@ -17,6 +17,12 @@ pub trait Op: Send + 'static {
     const ISOLATION: Isolation = Isolation::Alone;
     /// What it gives back.
     type Out: Send + 'static;
+    /// Whether it must be on disk before its answer is given. Where it need not, a power failure or a crash of PostgreSQL may
+    /// take it back, and whoever relies on it has to do it again; a crash of Keybell takes nothing back. It then waits for
+    /// no disk, and nobody waits for its disk.
+    fn must_last(&self) -> bool {
+        true
+    }
     /// Does it.
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError>;
 }

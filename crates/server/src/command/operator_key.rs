@@ -2,7 +2,7 @@
 //!
 //! Where a server of the same data folder runs, it is asked to do it (see `control`), and the change holds at once. Where
 //! none runs, the database is changed directly. On PostgreSQL that is done beside servers on other machines too; they
-//! learn of it within a second.
+//! learn of it within three seconds.
 
 use std::process::ExitCode;
 

@@ -162,6 +162,11 @@ impl Op for RecordAttempts {
     const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Vec<(WorkspaceId, WebhookId)>;
 
+    /// What is taken back of attempts is made again, with the same event ids; what became of a webhook has to last.
+    fn must_last(&self) -> bool {
+        !self.health.is_empty()
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
         let finished: Vec<&Outcome> =
             self.outcomes.iter().filter(|outcome| matches!(outcome.after, After::Finished { .. })).collect();

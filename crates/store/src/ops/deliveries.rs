@@ -122,6 +122,11 @@ impl Op for ClaimDeliveries {
     const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Claimed;
 
+    /// A lease that is taken back is one that ended.
+    fn must_last(&self) -> bool {
+        false
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Self::Out, StoreError> {
         let mut found = Found { deliveries: Vec::new(), bytes: 0, seen: 0, left_some: false };
         let mut each = |row: &dyn Row| found.add(row);
@@ -219,6 +224,11 @@ impl Op for PutBack {
     const NAME: &'static str = "deliveries.put_back";
     const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = ();
+
+    /// What is taken back is due when its lease ends.
+    fn must_last(&self) -> bool {
+        false
+    }
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let mut values = Vec::with_capacity(self.deliveries.len() * MOVE.columns.len());

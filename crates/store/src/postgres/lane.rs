@@ -57,10 +57,14 @@ impl Purpose {
     fn begin(self, jobs: &[Box<dyn Job>]) -> &'static str {
         match self {
             Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Purpose::Write if jobs.iter().all(|job| job.isolation() == Isolation::PerStatement) => {
+            Purpose::Write if jobs.iter().any(|job| job.isolation() == Isolation::Alone) => {
+                "BEGIN ISOLATION LEVEL SERIALIZABLE"
+            }
+            Purpose::Write if jobs.iter().any(|job| job.must_last()) => {
                 "BEGIN ISOLATION LEVEL READ COMMITTED"
             }
-            Purpose::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            // In one message, so that it costs no round trip.
+            Purpose::Write => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit TO OFF",
         }
     }
 

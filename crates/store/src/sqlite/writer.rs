@@ -49,12 +49,44 @@ pub(super) fn run(
     }
     let mut statements = Statements::new(connection, counters);
     let mut group = VecDeque::new();
+    let mut synced = Synced::Always;
     while queue.take(GROUP_MAX, &mut group) {
-        let ended = commit_together(&mut statements, group.make_contiguous());
+        let wanted =
+            if group.iter().any(|job| job.must_last()) { Synced::Always } else { Synced::WithTheNext };
+        let ended = synced
+            .switch_to(wanted, statements.connection())
+            .and_then(|()| commit_together(&mut statements, group.make_contiguous()));
         for job in group.drain(..) {
             job.settle(ended.as_ref().map_err(Shared::unavailable).copied());
         }
         checkpoints.after_commit(statements.connection(), log_pages.load(Ordering::Relaxed));
+    }
+}
+
+/// When a commit is on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    /// Before it is answered.
+    Always,
+    /// With the next one that has to be: what a power failure takes back is done again.
+    WithTheNext,
+}
+
+impl Synced {
+    /// Has the next commits be on disk as `wanted`. Not a prepared statement: SQLite does this while it reads it.
+    fn switch_to(&mut self, wanted: Synced, connection: &Connection) -> Result<(), Shared> {
+        if *self == wanted {
+            return Ok(());
+        }
+        let level = match wanted {
+            Synced::Always => "FULL",
+            Synced::WithTheNext => "NORMAL",
+        };
+        connection
+            .pragma_update(None, "synchronous", level)
+            .map_err(|error| Shared::new("say when commits are on disk", error))?;
+        *self = wanted;
+        Ok(())
     }
 }
 
@@ -187,4 +219,29 @@ fn roll_back(statements: &mut Statements<'_>) {
 pub(crate) fn went_on(operation: &'static str) -> StoreError {
     let source = "a statement failed, and the operation went on as if it had not";
     StoreError::Failed { operation, source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_that_must_last_are_synced_and_those_that_need_not_are_not() {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let path = directory.path().join("keybell.db");
+        let connection = super::super::connection::open(&path, super::super::connection::Access::Write);
+        let connection = connection.expect("an empty file opens");
+        let level = || -> i64 {
+            connection.pragma_query_value(None, "synchronous", |row| row.get(0)).expect("it has a value")
+        };
+        let (normal, full) = (1, 2);
+        let mut synced = Synced::Always;
+        assert_eq!(level(), full);
+        for (wanted, expected) in
+            [(Synced::WithTheNext, normal), (Synced::WithTheNext, normal), (Synced::Always, full)]
+        {
+            assert!(synced.switch_to(wanted, &connection).is_ok());
+            assert_eq!(level(), expected);
+        }
+    }
 }

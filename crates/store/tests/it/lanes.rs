@@ -23,6 +23,7 @@ on_both_engines! {
     statistics_count_what_was_done
     a_schema_that_lacks_steps_is_refused_unless_it_may_be_migrated
     many_at_once_all_get_their_own_answer
+    what_need_not_last_is_done_all_the_same
 }
 
 async fn what_is_written_is_read_and_is_there_after_a_new_start(engine: Engine) {
@@ -261,4 +262,32 @@ async fn the_inline_store_answers_without_letting_time_pass() {
     assert_eq!(before.elapsed(), std::time::Duration::ZERO);
     store.close().await;
     assert!(store.read(Names).await.is_err());
+}
+
+/// Puts a name that may be taken back.
+struct Lightly(String);
+
+impl Op for Lightly {
+    const NAME: &'static str = "test.put_lightly";
+    const ISOLATION: keybell_store::Isolation = keybell_store::Isolation::PerStatement;
+    type Out = u64;
+
+    fn must_last(&self) -> bool {
+        false
+    }
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
+        tx.exec(&PUT, &[Arg::from(&self.0), Arg::Bytes(b"put")])
+    }
+}
+
+async fn what_need_not_last_is_done_all_the_same(engine: Engine) {
+    let store = engine.open();
+    for name in ["a", "c"] {
+        assert_eq!(store.write(Lightly(name.into())).await.expect("a new name"), 1);
+    }
+    assert_eq!(store.write(Put("b".into())).await.expect("a new name"), 1);
+    assert_eq!(store.read(Names).await.expect("names"), ["a", "b", "c"]);
+    store.close().await;
+    assert_eq!(engine.open().read(Names).await.expect("names"), ["a", "b", "c"]);
 }
