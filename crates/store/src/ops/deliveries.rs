@@ -28,13 +28,13 @@ statements! {
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     WAITING_FOR_WEBHOOK = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, \
-           attempt_trigger FROM pending_deliveries WHERE workspace_id = $1 AND webhook_id = $2 \
+           attempt_trigger FROM pending_deliveries /*by waiting*/ WHERE workspace_id = $1 AND webhook_id = $2 \
            AND due_at = 9223372036854775806 ORDER BY id LIMIT $3 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     NEXT_DUE = "SELECT due_at FROM pending_deliveries WHERE due_at < $1 ORDER BY due_at LIMIT 1";
-    NEXT_WAITING = "SELECT workspace_id, webhook_id FROM pending_deliveries WHERE due_at = 9223372036854775806 \
+    NEXT_WAITING = "SELECT workspace_id, webhook_id FROM pending_deliveries /*by waiting*/ WHERE due_at = 9223372036854775806 \
                     AND (workspace_id, webhook_id) > ($1, $2) ORDER BY workspace_id, webhook_id LIMIT 1";
     RELEASE_NODE = "UPDATE pending_deliveries SET due_at = next_attempt_at, leased_by = NULL \
                     WHERE leased_by = $1 AND due_at <= $2";

@@ -58,9 +58,12 @@ fn address_of<T>(declared: &'static T) -> usize {
     std::ptr::from_ref(declared).addr()
 }
 
+/// Where SQLite would take a worse index, since it keeps no statistics of its tables. PostgreSQL reads it as a comment.
+const BY_WAITING: &str = "/*by waiting*/";
+
 /// The text with `$1` as `?1`: to SQLite, `$1` is a parameter with a name. No statement of ours has `$` elsewhere.
 pub(crate) fn numbered(text: &str) -> String {
-    text.replace('$', "?")
+    text.replace('$', "?").replace(BY_WAITING, "INDEXED BY pending_deliveries_waiting")
 }
 
 /// One operation's view of the transaction that is open on the connection.

@@ -4,6 +4,7 @@ mod engine;
 mod identity;
 mod lanes;
 mod parity;
+mod plans;
 mod postgres_failures;
 mod schema;
 mod sqlite_failures;

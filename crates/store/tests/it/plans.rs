@@ -1,0 +1,45 @@
+//! How the engine goes about the statements that a long queue must not slow down: by an index, never through the table.
+
+use keybell_store::inspect::statements;
+
+use crate::engine::Engine;
+use crate::schema::connect_sqlite;
+
+/// How SQLite finds the rows of a statement, a line for each table or index it goes through.
+fn plan(database: &rusqlite::Connection, name: &str) -> Vec<String> {
+    let known = statements();
+    let statement = known.iter().find(|statement| statement.name == name).expect("it is registered");
+    let mut explain =
+        database.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sqlite)).expect("it prepares");
+    let mut rows = explain.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().expect("a plan") {
+        lines.push(row.get::<_, String>(3).expect("a line"));
+    }
+    lines
+}
+
+#[tokio::test]
+async fn what_waits_and_what_is_due_is_found_by_its_own_index() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for (name, index) in [
+        ("keybell_store::ops::deliveries::WAITING_FOR_WEBHOOK", "pending_deliveries_waiting"),
+        ("keybell_store::ops::deliveries::NEXT_WAITING", "pending_deliveries_waiting"),
+        ("keybell_store::ops::deliveries::DUE", "pending_deliveries_due"),
+        ("keybell_store::ops::deliveries::NEXT_DUE", "pending_deliveries_due"),
+        ("keybell_store::ops::deliveries::RELEASE_NODE", "pending_deliveries_due"),
+    ] {
+        let plan = plan(&database, name);
+        assert!(plan.iter().any(|line| line.contains(index)), "{name}: {plan:#?}");
+        // What was picked is gone through; a table never is.
+        let through =
+            |line: &&String| line.starts_with("SCAN ") && !line.contains(index) && !line.contains(" p");
+        assert!(plan.iter().find(through).is_none(), "{name}: {plan:#?}");
+        assert!(
+            !plan.iter().any(|line| line.contains("TEMP B-TREE") && !line.contains("LAST")),
+            "{name}: {plan:#?}"
+        );
+    }
+}
