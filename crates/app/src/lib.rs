@@ -42,7 +42,7 @@ use keybell_store::Store;
 use keybell_store::ops::api_keys::CountKeys;
 
 use catalogue::Catalogue;
-use delivery::Engine;
+use delivery::{Bounds, Engine};
 use keyring::{Keyring, Peppers};
 use operator_keys::OperatorKeys;
 use passwords::Passwords;
@@ -97,6 +97,11 @@ pub struct Parts {
 impl App {
     /// Starts an installation: reads into memory what must be quick. Deliveries begin with the engine.
     pub async fn start(parts: Parts) -> Result<App, keybell_core::Problem> {
+        App::start_within(parts, Bounds::default()).await
+    }
+
+    /// As [`App::start`], with other bounds of what the engine has in memory: for simulations.
+    pub async fn start_within(parts: Parts, bounds: Bounds) -> Result<App, keybell_core::Problem> {
         let Parts { settings, store, clock, randomness, master_key } = parts;
         master_key::check(&store, &master_key).await?;
         let brand = Brand::parse(&settings.key_prefix).map_err(keybell_core::Problem::internal)?;
@@ -120,6 +125,7 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&randomness),
             Arc::clone(&registry),
+            bounds,
         );
         let rate_limiter = RateLimiter::new(&settings.rate_limits);
         let inner = Arc::new(Inner {

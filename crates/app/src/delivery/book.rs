@@ -17,9 +17,41 @@ pub const IN_MEMORY_PER_WEBHOOK_MAX: usize = 4_096;
 /// Least deliveries in memory for one webhook, however slow it is.
 pub const IN_MEMORY_PER_WEBHOOK_MIN: usize = 16;
 
+/// Most deliveries of one claim.
+const CLAIM_ROWS_MAX: usize = 500;
+
+/// How much of what waits may be in memory. Nobody sets it but simulations, which have small ones so that every run comes
+/// to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most deliveries.
+    pub deliveries: usize,
+    /// Most bytes of their data, counted once for each delivery.
+    pub bytes: usize,
+    /// Most deliveries for one webhook.
+    pub per_webhook: usize,
+    /// Least deliveries for one webhook, however slow it is; at least 1.
+    pub per_webhook_min: usize,
+    /// Most deliveries of one claim; at least 1.
+    pub claim_rows: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            deliveries: IN_MEMORY_MAX,
+            bytes: IN_MEMORY_BYTES_MAX,
+            per_webhook: IN_MEMORY_PER_WEBHOOK_MAX,
+            per_webhook_min: IN_MEMORY_PER_WEBHOOK_MIN,
+            claim_rows: CLAIM_ROWS_MAX,
+        }
+    }
+}
+
 /// Counts what is in memory, in all and by webhook.
 #[derive(Default)]
 pub(super) struct Book {
+    bounds: Bounds,
     deliveries: AtomicUsize,
     bytes: AtomicUsize,
     webhooks: papaya::HashMap<WebhookId, Arc<Gauge>>,
@@ -31,6 +63,7 @@ pub(super) struct Book {
 
 /// What is known of one webhook across threads.
 pub(super) struct Gauge {
+    bounds: Bounds,
     in_memory: AtomicUsize,
     /// How many it may have in memory: as many as it gets through before their leases end.
     cap: AtomicUsize,
@@ -38,11 +71,12 @@ pub(super) struct Gauge {
     health: AtomicU8,
 }
 
-impl Default for Gauge {
-    fn default() -> Self {
+impl Gauge {
+    fn within(bounds: Bounds) -> Self {
         Gauge {
+            bounds,
             in_memory: AtomicUsize::new(0),
-            cap: AtomicUsize::new(IN_MEMORY_PER_WEBHOOK_MAX),
+            cap: AtomicUsize::new(bounds.per_webhook),
             behind: AtomicBool::new(false),
             health: AtomicU8::new(HEALTH_UNKNOWN),
         }
@@ -57,10 +91,20 @@ pub(super) struct Place {
 }
 
 impl Book {
+    /// A book that keeps these bounds.
+    pub(super) fn within(bounds: Bounds) -> Book {
+        Book { bounds, ..Book::default() }
+    }
+
+    /// What it keeps to.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// The gauge of a webhook.
     pub(super) fn gauge(&self, webhook: WebhookId) -> Arc<Gauge> {
         let webhooks = self.webhooks.pin();
-        Arc::clone(webhooks.get_or_insert_with(webhook, Arc::default))
+        Arc::clone(webhooks.get_or_insert_with(webhook, || Arc::new(Gauge::within(self.bounds))))
     }
 
     /// Forgets a webhook that was deleted.
@@ -75,17 +119,18 @@ impl Book {
         let of_webhook = gauge.in_memory.fetch_add(1, Ordering::Relaxed);
         let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits =
-            of_webhook < gauge.cap() && deliveries < IN_MEMORY_MAX && held + bytes <= IN_MEMORY_BYTES_MAX;
+        let fits = of_webhook < gauge.cap()
+            && deliveries < self.bounds.deliveries
+            && held + bytes <= self.bounds.bytes;
         fits.then_some(place)
     }
 
     /// How many deliveries may still be taken into memory.
     pub(super) fn room(&self) -> usize {
-        if self.bytes.load(Ordering::Relaxed) >= IN_MEMORY_BYTES_MAX {
+        if self.bytes.load(Ordering::Relaxed) >= self.bounds.bytes {
             return 0;
         }
-        IN_MEMORY_MAX.saturating_sub(self.deliveries.load(Ordering::Relaxed))
+        self.bounds.deliveries.saturating_sub(self.deliveries.load(Ordering::Relaxed))
     }
 
     /// Comes back when there is room.
@@ -148,14 +193,14 @@ impl Gauge {
 
     /// Says that deliveries waited in memory for longer than their leases: half as many are taken from now on.
     pub(super) fn shrink(&self) {
-        self.cap.store((self.cap() / 2).max(IN_MEMORY_PER_WEBHOOK_MIN), Ordering::Relaxed);
+        self.cap.store((self.cap() / 2).max(self.bounds.per_webhook_min), Ordering::Relaxed);
     }
 
     /// Says that the webhook got through what was in memory: twice as many may be taken.
     pub(super) fn grow(&self) {
         let cap = self.cap();
-        if cap < IN_MEMORY_PER_WEBHOOK_MAX {
-            self.cap.store((cap * 2).min(IN_MEMORY_PER_WEBHOOK_MAX), Ordering::Relaxed);
+        if cap < self.bounds.per_webhook {
+            self.cap.store((cap * 2).min(self.bounds.per_webhook), Ordering::Relaxed);
         }
     }
 
@@ -210,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_slow_webhook_has_less_and_never_nothing() {
-        let gauge = Gauge::default();
+        let gauge = Gauge::within(Bounds::default());
         gauge.shrink();
         assert_eq!(gauge.cap(), IN_MEMORY_PER_WEBHOOK_MAX / 2);
         (0..50).for_each(|_| gauge.shrink());

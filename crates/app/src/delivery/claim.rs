@@ -18,8 +18,6 @@ use super::Shared;
 use super::book::Gauge;
 use super::job::{Job, Outgoing};
 
-/// Most deliveries of one claim.
-pub(super) const CLAIM_ROWS_MAX: usize = 500;
 /// The longest sleep: another node may have left work behind, and a clock may be set. One look that finds nothing is one
 /// statement that reads.
 const POLL_AFTER: Duration = Duration::from_secs(5);
@@ -123,7 +121,7 @@ pub(super) async fn find_waiting(shared: Arc<Shared>) {
 async fn claim(shared: &Arc<Shared>) -> Result<(), keybell_store::StoreError> {
     // Forgotten before looking: what is said meanwhile stays said.
     shared.due.micros.store(i64::MAX, Ordering::SeqCst);
-    let rows = shared.book.room().clamp(1, CLAIM_ROWS_MAX);
+    let rows = shared.book.room().clamp(1, shared.book.bounds().claim_rows);
     let op = shared.claim(Claim::Due, rows);
     let lease_until = op.lease_until;
     let Claimed { deliveries, more, next_due } = shared.store.write(op).await?;

@@ -23,7 +23,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::claim::CLAIM_ROWS_MAX;
 use super::exchange::Transport;
 use super::job::Job;
 use super::queue::{Next, Queue, SLOW_AFTER};
@@ -342,9 +341,10 @@ impl Shard {
             if queue.waiting == 0 {
                 continue;
             }
+            let claim_rows = self.shared.book.bounds().claim_rows;
             let rows_max = match queue.circuit.pass(self.shared.clock.now()) {
-                Pass::Closed if queue.gauge.is_good() => CLAIM_ROWS_MAX,
-                Pass::Closed => FIRST_ROWS,
+                Pass::Closed if queue.gauge.is_good() => claim_rows,
+                Pass::Closed => FIRST_ROWS.min(claim_rows),
                 Pass::Probe => 1,
                 Pass::Probing | Pass::NotBefore(_) => continue,
             };

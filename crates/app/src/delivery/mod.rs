@@ -53,7 +53,9 @@ use record::Recorder;
 use send::Rules;
 use stats::Counters;
 
-pub use book::{IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX, IN_MEMORY_PER_WEBHOOK_MIN};
+pub use book::{
+    Bounds, IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX, IN_MEMORY_PER_WEBHOOK_MIN,
+};
 pub use ingest::{GATHERED_BYTES_MAX, GATHERED_EVENTS_MAX};
 pub(crate) use job::encoded;
 pub use stats::EngineStats;
@@ -121,6 +123,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
         registry: Arc<Registry>,
+        bounds: Bounds,
     ) -> Engine {
         let delivery = &settings.delivery;
         let retry = RetryPolicy {
@@ -146,7 +149,7 @@ impl Engine {
             lease_left_min: rules.timeout + LEASE_LEFT_MARGIN,
             rules,
             leased_by: settings.node.clone(),
-            book: Arc::default(),
+            book: Arc::new(Book::within(bounds)),
             due: Due::default(),
             ingest: Ingest::default(),
             recorder: Recorder::default(),
