@@ -27,6 +27,7 @@ pub use error::StoreError;
 pub use migrations::Migration;
 pub use open::{OpenError, OpenOptions, known_migrations, migrate, pending_migrations};
 pub use sql::{Bulk, Sql};
+pub use sqlite::by_hand::{Hand, Turned};
 pub use stats::Stats;
 pub use store::Store;
 pub use tx::{Arg, Isolation, Op, Query, Read, Row, Tx};

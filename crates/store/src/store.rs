@@ -9,6 +9,7 @@ use crate::job::{Job, Pending, Reading};
 use crate::open::{OpenError, OpenOptions};
 use crate::postgres;
 use crate::queue::{Queue, closed};
+use crate::sqlite::by_hand::{Hand, Lane};
 use crate::sqlite::{self, Inline};
 use crate::stats::{Counters, Stats, count};
 use crate::threads::Threads;
@@ -32,6 +33,8 @@ enum Lanes {
     Threads { writes: Arc<Queue>, reads: Arc<Queue>, threads: Threads },
     /// No thread: jobs run where they are asked for.
     Inline(Box<Inline>),
+    /// No thread either: jobs run when somebody turns the lane.
+    ByHand(Arc<Lane>),
 }
 
 impl Store {
@@ -57,10 +60,17 @@ impl Store {
 
     /// An empty database in memory whose operations run on the caller's task, without a thread: for simulations.
     pub fn inline_in_memory() -> Store {
-        let counters = Arc::new(Counters::default());
-        let inline =
-            Inline::open(Arc::clone(&counters)).expect("a database in memory needs nothing but memory");
+        let (inline, counters) = in_memory();
         Store { inner: Arc::new(Inner { lanes: Lanes::Inline(Box::new(inline)), counters }) }
+    }
+
+    /// An empty database in memory whose operations wait until the [`Hand`] runs them: for simulations that decide what
+    /// shares a commit, and what a crash leaves of it.
+    pub fn by_hand() -> (Store, Hand) {
+        let (inline, counters) = in_memory();
+        let lane = Lane::new(inline);
+        let hand = Hand::of(&lane);
+        (Store { inner: Arc::new(Inner { lanes: Lanes::ByHand(lane), counters }) }, hand)
     }
 
     /// Runs `op` as one transaction. The answer comes when it is on disk.
@@ -86,6 +96,7 @@ impl Store {
         match &self.inner.lanes {
             Lanes::Threads { writes, .. } => self.push(writes, job),
             Lanes::Inline(inline) => inline.write(job),
+            Lanes::ByHand(lane) => lane.write(job),
         }
     }
 
@@ -96,6 +107,7 @@ impl Store {
         match &self.inner.lanes {
             Lanes::Threads { reads, .. } => self.push(reads, job),
             Lanes::Inline(inline) => inline.read(job),
+            Lanes::ByHand(lane) => lane.read(job),
         }
         told.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -117,6 +129,10 @@ impl Store {
                 ..stats
             },
             Lanes::Inline(_) => stats,
+            Lanes::ByHand(lane) => {
+                let (writes, reads) = lane.counts();
+                Stats { writes_waiting: writes as u64, reads_waiting: reads as u64, ..stats }
+            }
         }
     }
 
@@ -129,8 +145,15 @@ impl Store {
                 threads.ended().await;
             }
             Lanes::Inline(inline) => inline.close(),
+            Lanes::ByHand(lane) => lane.close(),
         }
     }
+}
+
+fn in_memory() -> (Inline, Arc<Counters>) {
+    let counters = Arc::new(Counters::default());
+    let inline = Inline::open(Arc::clone(&counters)).expect("a database in memory needs nothing but memory");
+    (inline, counters)
 }
 
 impl Drop for Inner {

@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::job::Job;
 use crate::open::{OpenError, OpenOptions, bring_up_to_date};
 use crate::queue::closed;
+use crate::shared_error::Shared;
 use crate::stats::Counters;
 use crate::url::DatabaseUrl;
 
@@ -34,28 +35,32 @@ impl Inline {
 
     /// Runs a job that writes.
     pub(crate) fn write(&self, mut job: Box<dyn Job>) {
-        let ended = self.with(|statements| {
-            writer::commit_together(statements, std::slice::from_mut(&mut job))
-                .map_err(|error| error.unavailable())
-        });
-        job.settle(ended);
+        let ended = self.commit(std::slice::from_mut(&mut job));
+        job.settle(ended.map_or_else(|| Err(closed()), |ended| ended.map_err(|error| error.unavailable())));
     }
 
     /// Runs a job that reads.
     pub(crate) fn read(&self, mut job: Box<dyn Job>) {
-        let ended = self.with(|statements| reader::answer(statements, job.as_mut()));
+        let ended = self.answer(job.as_mut());
         job.settle(ended);
     }
 
-    /// Does something with the connection. The job is settled after it is free again, since what follows a job may ask
-    /// for the next one.
-    fn with(
-        &self,
-        work: impl FnOnce(&mut Statements<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Runs jobs that write, in one transaction; `None` once it is closed. To settle them is the caller's part.
+    pub(super) fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Option<Result<(), Shared>> {
+        self.with(|statements| writer::commit_together(statements, jobs))
+    }
+
+    /// Runs a job that reads. To settle it is the caller's part.
+    pub(super) fn answer(&self, job: &mut dyn Job) -> Result<(), StoreError> {
+        self.with(|statements| reader::answer(statements, job)).unwrap_or_else(|| Err(closed()))
+    }
+
+    /// Does something with the connection, if there is one. A job is settled after it is free again, since what follows a
+    /// job may ask for the next one.
+    fn with<T>(&self, work: impl FnOnce(&mut Statements<'_>) -> T) -> Option<T> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = connection.as_ref().ok_or_else(closed)?;
-        work(&mut Statements::new(connection, &self.counters))
+        let connection = connection.as_ref()?;
+        Some(work(&mut Statements::new(connection, &self.counters)))
     }
 
     /// Forgets everything.

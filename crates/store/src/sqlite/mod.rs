@@ -3,6 +3,7 @@
 //! The file belongs to one process: what is known in memory (keys, webhooks, deliveries under way) is known to that one
 //! only, so a second process is refused by a lock on `<file>.lock`.
 
+pub(crate) mod by_hand;
 mod checkpoint;
 mod connection;
 mod inline;
