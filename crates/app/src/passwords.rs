@@ -30,7 +30,8 @@ pub(crate) struct Passwords {
 
 /// The hash of nothing in particular, so that an unknown e-mail address costs the same time. Written down, since making it
 /// would take longer than the rest of a start.
-const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$16PT8vSAWJQKSsM5rCUDlsohzi98stkQxmSzOqan/uI";
+const DUMMY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$16PT8vSAWJQKSsM5rCUDlsohzi98stkQxmSzOqan/uI";
 
 impl Passwords {
     pub(crate) fn new() -> Self {

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub const OPENS_AFTER: usize = 10;
 /// How long an open circuit waits for its first probe: as long as the first retry.
 pub const PAUSE_FIRST: Duration = Duration::from_secs(5);
-/// The longest wait for a probe: so late at most is what waits when the endpoint is back.
+/// The longest wait for a probe, but for its jitter: so late is what waits when the endpoint is back.
 pub const PAUSE_MAX: Duration = Duration::from_mins(5);
 /// By how many per cent pauses are moved at random, up or down: many webhooks of one dead host do not probe at once.
 const JITTER_PERCENT: u64 = 10;
@@ -51,7 +51,7 @@ pub enum Pass {
 
 /// What an attempt's end did to the circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Change {
     /// It opened.
     Opened,
     /// It closed: what waits may go.
@@ -68,11 +68,13 @@ impl Circuit {
 
     /// Whether an attempt may begin at `now`.
     pub fn pass(&self, now: Timestamp) -> Pass {
-        match self.open {
-            None => Pass::Closed,
-            Some(Open { probe: Some(_), .. }) => Pass::Probing,
-            Some(Open { until, .. }) if now < until => Pass::NotBefore(until),
-            Some(_) => Pass::Probe,
+        let Some(open) = self.open else { return Pass::Closed };
+        // A clock may step back: then it is further ahead than any pause is long, and no more is believed.
+        let until = open.until.min(now + longest(open.pause));
+        match open.probe {
+            Some(_) => Pass::Probing,
+            None if now < until => Pass::NotBefore(until),
+            None => Pass::Probe,
         }
     }
 
@@ -84,40 +86,48 @@ impl Circuit {
     }
 
     /// Says how an attempt of `delivery` ended at `now`. `dice` is a uniform random number.
-    pub fn ended(&mut self, delivery: DeliveryId, good: bool, now: Timestamp, dice: u64) -> Turn {
+    pub fn ended(&mut self, delivery: DeliveryId, good: bool, now: Timestamp, dice: u64) -> Change {
         if good {
             self.failed.clear();
-            return if self.open.take().is_some() { Turn::Closed } else { Turn::None };
+            return if self.open.take().is_some() { Change::Closed } else { Change::None };
         }
         match &mut self.open {
             // What was under way when it opened fails as the others did, and says nothing new.
-            Some(open) if open.probe != Some(delivery) => Turn::None,
+            Some(open) if open.probe != Some(delivery) => Change::None,
             Some(open) => {
                 let pause = (open.pause * 2).min(PAUSE_MAX);
                 *open = Open { until: now + jittered(pause, dice), pause, probe: None };
-                Turn::None
+                Change::None
             }
             None => {
                 if !self.failed.contains(&delivery) {
                     self.failed.push(delivery);
                 }
                 if self.failed.len() < OPENS_AFTER {
-                    return Turn::None;
+                    return Change::None;
                 }
                 self.failed.clear();
                 let until = now + jittered(PAUSE_FIRST, dice);
                 self.open = Some(Open { until, pause: PAUSE_FIRST, probe: None });
-                Turn::Opened
+                Change::Opened
             }
         }
     }
 
-    /// Says that a probe came to no end that says anything of the endpoint, by a fault of ours. Another one may begin.
-    pub fn abandoned(&mut self) {
-        if let Some(open) = &mut self.open {
+    /// Says that an attempt of `delivery` came to no end that says anything of the endpoint, by a fault of ours. Where it was
+    /// a probe, another one may begin.
+    pub fn abandoned(&mut self, delivery: DeliveryId) {
+        if let Some(open) = &mut self.open
+            && open.probe == Some(delivery)
+        {
             open.probe = None;
         }
     }
+}
+
+/// What a pause is moved to at most.
+fn longest(pause: Duration) -> Duration {
+    jittered(pause, u64::MAX)
 }
 
 fn jittered(pause: Duration, dice: u64) -> Duration {
@@ -144,7 +154,7 @@ mod tests {
         DeliveryId::from_bytes(bytes)
     }
 
-    fn fail(circuit: &mut Circuit, number: usize, now: Timestamp) -> Turn {
+    fn fail(circuit: &mut Circuit, number: usize, now: Timestamp) -> Change {
         circuit.ended(delivery(number), false, now, STEADY)
     }
 
@@ -152,8 +162,8 @@ mod tests {
         let mut circuit = Circuit::default();
         for number in 0..OPENS_AFTER {
             assert!(!circuit.is_open());
-            let turn = fail(&mut circuit, number, NOW);
-            assert_eq!(turn == Turn::Opened, number == OPENS_AFTER - 1, "{number}");
+            let change = fail(&mut circuit, number, NOW);
+            assert_eq!(change == Change::Opened, number == OPENS_AFTER - 1, "{number}");
         }
         circuit
     }
@@ -167,7 +177,7 @@ mod tests {
     fn one_delivery_that_fails_again_and_again_opens_nothing() {
         let mut circuit = Circuit::default();
         for _ in 0..10 * OPENS_AFTER {
-            assert_eq!(fail(&mut circuit, 1, NOW), Turn::None);
+            assert_eq!(fail(&mut circuit, 1, NOW), Change::None);
         }
         assert_eq!(circuit.pass(NOW), Pass::Closed);
     }
@@ -178,11 +188,11 @@ mod tests {
         for number in 0..OPENS_AFTER - 1 {
             fail(&mut circuit, number, NOW);
         }
-        assert_eq!(circuit.ended(delivery(99), true, NOW, 0), Turn::None);
+        assert_eq!(circuit.ended(delivery(99), true, NOW, 0), Change::None);
         for number in 0..OPENS_AFTER - 1 {
-            assert_eq!(fail(&mut circuit, number, NOW), Turn::None);
+            assert_eq!(fail(&mut circuit, number, NOW), Change::None);
         }
-        assert_eq!(fail(&mut circuit, 77, NOW), Turn::Opened);
+        assert_eq!(fail(&mut circuit, 77, NOW), Change::Opened);
     }
 
     #[test]
@@ -196,10 +206,10 @@ mod tests {
             assert_eq!(circuit.pass(until), Pass::Probe);
             circuit.begins(delivery(number));
             assert_eq!(circuit.pass(until), Pass::Probing);
-            assert_eq!(fail(&mut circuit, 1_000, until), Turn::None, "one that was under way before");
+            assert_eq!(fail(&mut circuit, 1_000, until), Change::None, "one that was under way before");
             assert_eq!(circuit.pass(until), Pass::Probing);
             now = until;
-            assert_eq!(fail(&mut circuit, number, now), Turn::None);
+            assert_eq!(fail(&mut circuit, number, now), Change::None);
         }
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
     }
@@ -207,8 +217,8 @@ mod tests {
     #[test]
     fn a_success_closes_it_whoever_had_it() {
         let mut circuit = opened();
-        assert_eq!(fail(&mut circuit, 50, NOW), Turn::None, "one that was under way");
-        assert_eq!(circuit.ended(delivery(51), true, NOW, 0), Turn::Closed, "another one that was");
+        assert_eq!(fail(&mut circuit, 50, NOW), Change::None, "one that was under way");
+        assert_eq!(circuit.ended(delivery(51), true, NOW, 0), Change::Closed, "another one that was");
         assert_eq!(circuit.pass(NOW), Pass::Closed);
     }
 
@@ -216,8 +226,18 @@ mod tests {
     fn a_probe_that_was_abandoned_lets_another_one_begin() {
         let mut circuit = opened();
         circuit.begins(delivery(1));
-        circuit.abandoned();
+        circuit.abandoned(delivery(2));
+        assert_eq!(circuit.pass(NOW + PAUSE_FIRST), Pass::Probing, "another one was");
+        circuit.abandoned(delivery(1));
         assert_eq!(circuit.pass(NOW + PAUSE_FIRST), Pass::Probe);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_costs_no_more_than_a_pause() {
+        let circuit = opened();
+        let yesterday = NOW.before(Duration::from_hours(24));
+        let Pass::NotBefore(until) = circuit.pass(yesterday) else { panic!("it is open") };
+        assert!(until.since(yesterday) <= PAUSE_FIRST + PAUSE_FIRST / 10);
     }
 
     proptest! {

@@ -22,12 +22,12 @@ pub struct Pace {
 
 /// What is remembered of a pace: when the next request's even turn is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn(Timestamp);
+pub struct Paced(Timestamp);
 
-impl Default for Turn {
+impl Default for Paced {
     /// Nothing was ever sent.
     fn default() -> Self {
-        Turn(Timestamp::EPOCH)
+        Paced(Timestamp::EPOCH)
     }
 }
 
@@ -42,18 +42,18 @@ impl Pace {
     }
 
     /// When the next request may begin: `now`, or later.
-    pub fn next(self, turn: Turn, now: Timestamp) -> Timestamp {
-        self.believed(turn, now).0.before(self.burst).max(now)
+    pub fn next(self, paced: Paced, now: Timestamp) -> Timestamp {
+        self.believed(paced, now).0.before(self.burst).max(now)
     }
 
     /// What is remembered after a request that began at `now`.
-    pub fn after(self, turn: Turn, now: Timestamp) -> Turn {
-        Turn(self.believed(turn, now).0.max(now) + self.interval)
+    pub fn after(self, paced: Paced, now: Timestamp) -> Paced {
+        Paced(self.believed(paced, now).0.max(now) + self.interval)
     }
 
     /// A clock may step back: then a turn is further ahead than any request can have moved it, and no more is believed.
-    fn believed(self, turn: Turn, now: Timestamp) -> Turn {
-        Turn(turn.0.min(now + self.burst + self.interval))
+    fn believed(self, paced: Paced, now: Timestamp) -> Paced {
+        Paced(paced.0.min(now + self.burst + self.interval))
     }
 }
 
@@ -67,11 +67,11 @@ mod tests {
 
     /// When `count` requests go that all wait from `NOW` on.
     fn sent(pace: Pace, count: usize) -> Vec<Timestamp> {
-        let (mut turn, mut now) = (Turn::default(), NOW);
+        let (mut paced, mut now) = (Paced::default(), NOW);
         let mut times = Vec::new();
         for _ in 0..count {
-            now = pace.next(turn, now);
-            turn = pace.after(turn, now);
+            now = pace.next(paced, now);
+            paced = pace.after(paced, now);
             times.push(now);
         }
         times
@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_holds_nothing_up_for_long() {
         let pace = Pace::of(10, Duration::from_secs(9));
-        let turn = pace.after(Turn::default(), NOW);
+        let paced = pace.after(Paced::default(), NOW);
         let yesterday = NOW.before(Duration::from_hours(24));
-        assert!(pace.next(turn, yesterday).since(yesterday) <= Duration::from_secs(1));
+        assert!(pace.next(paced, yesterday).since(yesterday) <= Duration::from_secs(1));
     }
 
     proptest! {
@@ -106,10 +106,10 @@ mod tests {
         ) {
             let window = Duration::from_secs(window);
             let pace = Pace::of(limit, window);
-            let (mut turn, mut now, mut times) = (Turn::default(), NOW, Vec::new());
+            let (mut paced, mut now, mut times) = (Paced::default(), NOW, Vec::new());
             for pause in pauses {
-                now = pace.next(turn, now + Duration::from_micros(pause));
-                turn = pace.after(turn, now);
+                now = pace.next(paced, now + Duration::from_micros(pause));
+                paced = pace.after(paced, now);
                 times.push(now);
             }
             for (index, first) in times.iter().enumerate() {
@@ -129,9 +129,9 @@ mod tests {
         #[test]
         fn no_numbers_overflow(limit: u32, window: u64, turn: i64, now: i64) {
             let pace = Pace::of(limit, Duration::from_secs(window % 100_000));
-            let (turn, now) = (Turn(Timestamp::from_micros(turn)), Timestamp::from_micros(now));
-            prop_assert!(pace.next(turn, now) >= now);
-            let _ = pace.after(turn, now);
+            let (paced, now) = (Paced(Timestamp::from_micros(turn)), Timestamp::from_micros(now));
+            prop_assert!(pace.next(paced, now) >= now);
+            let _ = pace.after(paced, now);
         }
     }
 }

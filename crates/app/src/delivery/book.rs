@@ -2,10 +2,12 @@
 //!
 //! A delivery without a place waits on disk. Ten million that wait cost disk, not memory.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keybell_core::WebhookId;
+use keybell_core::{DeliveryId, WebhookId};
 use tokio::sync::Notify;
 
 /// Most deliveries in memory: a second or two of work, at some hundred bytes each beside their data.
@@ -48,10 +50,17 @@ impl Default for Bounds {
     }
 }
 
+/// The part of memory, in quarters, that webhooks have with more than a few deliveries there: the last one is for the others,
+/// however many slow ones there are.
+const CROWDED_QUARTERS: usize = 3;
+/// Locks that the ids of what is in memory are divided among, so that threads seldom wait for each other.
+const ID_LOCKS: usize = 64;
+
 /// Counts what is in memory, in all and by webhook.
-#[derive(Default)]
 pub(super) struct Book {
     bounds: Bounds,
+    /// What is in memory: whatever the disk says of its lease, it is not taken a second time.
+    ids: [Mutex<HashSet<DeliveryId>>; ID_LOCKS],
     deliveries: AtomicUsize,
     bytes: AtomicUsize,
     webhooks: papaya::HashMap<WebhookId, Arc<Gauge>>,
@@ -87,13 +96,32 @@ impl Gauge {
 pub(super) struct Place {
     book: Arc<Book>,
     gauge: Arc<Gauge>,
+    delivery: DeliveryId,
     bytes: usize,
+}
+
+/// Why a delivery has no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// There is no room for it.
+    Full,
+    /// It is in memory already.
+    Twice,
 }
 
 impl Book {
     /// A book that keeps these bounds.
     pub(super) fn within(bounds: Bounds) -> Book {
-        Book { bounds, ..Book::default() }
+        Book {
+            bounds,
+            ids: std::array::from_fn(|_| Mutex::default()),
+            deliveries: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            webhooks: papaya::HashMap::new(),
+            wanted: AtomicBool::new(false),
+            room: Notify::new(),
+            empty: Notify::new(),
+        }
     }
 
     /// What it keeps to.
@@ -113,24 +141,61 @@ impl Book {
     }
 
     /// A place for a delivery with `bytes` of data, if there is room for it in all and at its webhook.
-    pub(super) fn place(self: &Arc<Self>, gauge: &Arc<Gauge>, bytes: usize) -> Option<Place> {
+    pub(super) fn place(
+        self: &Arc<Self>,
+        gauge: &Arc<Gauge>,
+        delivery: DeliveryId,
+        bytes: usize,
+    ) -> Result<Place, NoPlace> {
+        if !self.ids(delivery).insert(delivery) {
+            return Err(NoPlace::Twice);
+        }
         // Counted first and looked at then: so the bounds hold without a lock, whoever else counts.
-        let place = Place { book: Arc::clone(self), gauge: Arc::clone(gauge), bytes };
+        let place = Place { book: Arc::clone(self), gauge: Arc::clone(gauge), delivery, bytes };
         let of_webhook = gauge.in_memory.fetch_add(1, Ordering::Relaxed);
         let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = of_webhook < gauge.cap()
-            && deliveries < self.bounds.deliveries
-            && held + bytes <= self.bounds.bytes;
-        fits.then_some(place)
+        let (deliveries_max, bytes_max) = self.bounds_for(of_webhook);
+        let fits = of_webhook < gauge.cap() && deliveries < deliveries_max && held + bytes <= bytes_max;
+        if fits { Ok(place) } else { Err(NoPlace::Full) }
+    }
+
+    /// Whether a delivery is in memory.
+    pub(super) fn holds(&self, delivery: DeliveryId) -> bool {
+        self.ids(delivery).contains(&delivery)
+    }
+
+    /// How many deliveries and bytes there may be for a webhook that has `of_webhook` deliveries in memory.
+    fn bounds_for(&self, of_webhook: usize) -> (usize, usize) {
+        let Bounds { deliveries, bytes, per_webhook_min, .. } = self.bounds;
+        if of_webhook < per_webhook_min {
+            (deliveries, bytes)
+        } else {
+            (deliveries / 4 * CROWDED_QUARTERS, bytes / 4 * CROWDED_QUARTERS)
+        }
+    }
+
+    fn ids(&self, delivery: DeliveryId) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        let last = delivery.as_bytes()[15];
+        self.ids[usize::from(last) % ID_LOCKS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many deliveries may still be taken into memory.
     pub(super) fn room(&self) -> usize {
-        if self.bytes.load(Ordering::Relaxed) >= self.bounds.bytes {
+        self.room_within(self.bounds.deliveries, self.bounds.bytes)
+    }
+
+    /// How many deliveries of a webhook may still be taken into memory.
+    pub(super) fn room_for(&self, gauge: &Gauge) -> usize {
+        let (deliveries, bytes) = self.bounds_for(gauge.in_memory.load(Ordering::Relaxed));
+        gauge.room().min(self.room_within(deliveries, bytes))
+    }
+
+    fn room_within(&self, deliveries: usize, bytes: usize) -> usize {
+        if self.bytes.load(Ordering::Relaxed) >= bytes {
             return 0;
         }
-        self.bounds.deliveries.saturating_sub(self.deliveries.load(Ordering::Relaxed))
+        deliveries.saturating_sub(self.deliveries.load(Ordering::Relaxed))
     }
 
     /// Comes back when there is room.
@@ -162,8 +227,15 @@ impl Book {
     }
 }
 
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({})", self.delivery)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        self.book.ids(self.delivery).remove(&self.delivery);
         self.gauge.in_memory.fetch_sub(1, Ordering::Relaxed);
         self.book.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         if self.book.deliveries.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -187,7 +259,7 @@ impl Gauge {
     }
 
     /// How many more deliveries of this webhook may be taken into memory.
-    pub(super) fn room(&self) -> usize {
+    fn room(&self) -> usize {
         self.cap().saturating_sub(self.in_memory.load(Ordering::Relaxed))
     }
 
@@ -204,7 +276,7 @@ impl Gauge {
         }
     }
 
-    /// Whether deliveries wait on disk for want of a place: new ones then wait behind them.
+    /// Whether deliveries wait on disk, for a place or at an open circuit: new ones then wait behind them.
     pub(super) fn behind(&self) -> bool {
         self.behind.load(Ordering::Relaxed)
     }
@@ -241,16 +313,39 @@ mod tests {
         WebhookId::from_bytes([byte; 16])
     }
 
+    fn delivery(number: usize) -> DeliveryId {
+        let mut bytes = [0; 16];
+        bytes[8..].copy_from_slice(&(number as u64).to_be_bytes());
+        DeliveryId::from_bytes(bytes)
+    }
+
+    fn book() -> Arc<Book> {
+        Arc::new(Book::within(Bounds::default()))
+    }
+
     #[test]
     fn a_webhook_has_its_limit_and_not_one_more() {
-        let book = Arc::new(Book::default());
+        let book = book();
         let gauge = book.gauge(webhook(1));
-        let places: Vec<_> = (0..IN_MEMORY_PER_WEBHOOK_MAX).map(|_| book.place(&gauge, 1)).collect();
-        assert!(places.iter().all(Option::is_some));
-        assert!(book.place(&gauge, 1).is_none(), "one more");
-        assert!(book.place(&book.gauge(webhook(2)), 1).is_some(), "another webhook has room");
+        let places: Vec<_> =
+            (0..IN_MEMORY_PER_WEBHOOK_MAX).map(|number| book.place(&gauge, delivery(number), 1)).collect();
+        assert!(places.iter().all(Result::is_ok));
+        let one_more = delivery(IN_MEMORY_PER_WEBHOOK_MAX);
+        assert_eq!(book.place(&gauge, one_more, 1).err(), Some(NoPlace::Full));
+        assert!(book.place(&book.gauge(webhook(2)), one_more, 1).is_ok(), "another webhook has room");
         drop(places);
         assert_eq!((gauge.room(), book.held()), (IN_MEMORY_PER_WEBHOOK_MAX, (0, 0)));
+    }
+
+    #[test]
+    fn a_delivery_is_in_memory_once_and_may_come_again_when_it_is_gone() {
+        let book = book();
+        let gauge = book.gauge(webhook(1));
+        let first = book.place(&gauge, delivery(1), 7).expect("there is room");
+        assert_eq!(book.place(&gauge, delivery(1), 7).err(), Some(NoPlace::Twice));
+        assert_eq!(book.held(), (1, 7), "what has no place is not counted");
+        drop(first);
+        assert!(book.place(&gauge, delivery(1), 7).is_ok());
     }
 
     #[test]
@@ -266,25 +361,51 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_to_the_byte() {
-        let book = Arc::new(Book::default());
+        let book = book();
         let gauge = book.gauge(webhook(1));
-        let most = book.place(&gauge, IN_MEMORY_BYTES_MAX).expect("at the limit");
-        assert!(book.place(&gauge, 1).is_none(), "one past it");
+        let most = book.place(&gauge, delivery(1), IN_MEMORY_BYTES_MAX).expect("at the limit");
+        assert!(book.place(&gauge, delivery(2), 1).is_err(), "one past it");
         assert_eq!(book.room(), 0);
         drop(most);
-        assert!(book.place(&gauge, IN_MEMORY_BYTES_MAX + 1).is_none(), "more than all");
+        assert!(book.place(&gauge, delivery(1), IN_MEMORY_BYTES_MAX + 1).is_err(), "more than all");
+    }
+
+    /// What webhooks with many deliveries get in memory, each as much as it may.
+    fn crowd(book: &Arc<Book>, bytes: usize) -> Vec<Place> {
+        let mut places = Vec::new();
+        for number in 0..2 * IN_MEMORY_MAX {
+            let byte = u8::try_from(number / IN_MEMORY_PER_WEBHOOK_MAX).expect("32 of them");
+            places.extend(book.place(&book.gauge(webhook(byte)), delivery(number), bytes));
+        }
+        places
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_webhooks_with_few() {
+        let book = book();
+        let places = crowd(&book, 1);
+        // Twenty webhooks that came late have as many as anybody may have.
+        assert_eq!(places.len(), IN_MEMORY_MAX / 4 * 3 + 20 * IN_MEMORY_PER_WEBHOOK_MIN);
+        let quick = book.gauge(webhook(200));
+        let mut few = Vec::new();
+        for number in 0..100 {
+            few.extend(book.place(&quick, delivery(3 * IN_MEMORY_MAX + number), 1));
+        }
+        assert_eq!(few.len(), IN_MEMORY_PER_WEBHOOK_MIN);
     }
 
     #[test]
     fn all_webhooks_together_have_their_limit() {
-        let book = Arc::new(Book::default());
+        let book = book();
         let mut places = Vec::new();
         for number in 0..IN_MEMORY_MAX {
-            let byte = u8::try_from(number / IN_MEMORY_PER_WEBHOOK_MAX).expect("sixteen of them");
-            places.push(book.place(&book.gauge(webhook(byte)), 1).expect("within the limit"));
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&((number / IN_MEMORY_PER_WEBHOOK_MIN) as u64).to_be_bytes());
+            let gauge = book.gauge(WebhookId::from_bytes(bytes));
+            places.push(book.place(&gauge, delivery(number), 1).expect("within the limit"));
         }
-        assert!(book.place(&book.gauge(webhook(200)), 1).is_none());
+        assert!(book.place(&book.gauge(webhook(200)), delivery(IN_MEMORY_MAX), 1).is_err());
         places.pop();
-        assert!(book.place(&book.gauge(webhook(200)), 1).is_some());
+        assert!(book.place(&book.gauge(webhook(200)), delivery(IN_MEMORY_MAX), 1).is_ok());
     }
 }

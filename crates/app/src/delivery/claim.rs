@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
+use keybell_store::StoreError;
 use keybell_store::ops::deliveries::{
-    Claim, ClaimDeliveries, Claimed, ClaimedDelivery, NextDue, WaitingWebhooks,
+    Claim, ClaimDeliveries, Claimed, NextDue, WAITING, WaitingAt, WaitingWebhooks,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::Shared;
-use super::book::Gauge;
-use super::job::{Job, Outgoing};
+use super::book::NoPlace;
 
 /// The longest sleep: another node may have left work behind, and a clock may be set. One look that finds nothing is one
 /// statement that reads.
@@ -95,7 +95,7 @@ async fn wait(shared: &Shared) {
     }
 }
 
-/// Looks, now and then, for webhooks for which deliveries wait on disk, until the task is ended.
+/// Looks, now and then, for webhooks at which deliveries wait on disk, until the task is ended.
 pub(super) async fn find_waiting(shared: Arc<Shared>) {
     loop {
         let mut after = None;
@@ -103,7 +103,9 @@ pub(super) async fn find_waiting(shared: Arc<Shared>) {
             match shared.store.read(WaitingWebhooks { after, rows: WAITING_ROWS }).await {
                 Ok(found) => {
                     after = found.last().copied();
-                    shared.say_found_waiting(found);
+                    for waiting in found {
+                        shared.found_waiting(waiting);
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "waiting deliveries could not be looked for; trying again");
@@ -118,19 +120,23 @@ pub(super) async fn find_waiting(shared: Arc<Shared>) {
     }
 }
 
-async fn claim(shared: &Arc<Shared>) -> Result<(), keybell_store::StoreError> {
+async fn claim(shared: &Arc<Shared>) -> Result<(), StoreError> {
     // Forgotten before looking: what is said meanwhile stays said.
     shared.due.micros.store(i64::MAX, Ordering::SeqCst);
     let rows = shared.book.room().clamp(1, shared.book.bounds().claim_rows);
     let op = shared.claim(Claim::Due, rows);
     let lease_until = op.lease_until;
-    let Claimed { deliveries, more, next_due } = shared.store.write(op).await?;
-    if more {
-        shared.due.at(shared.clock.now());
-    } else if let Some(at) = next_due {
+    let (done, ended) = oneshot::channel();
+    let claiming = Arc::clone(shared);
+    shared.store.write_then(op, move |claimed| {
+        done.send(claimed.map(|claimed| claiming.take_up(claimed, lease_until))).ok();
+    });
+    let again =
+        ended.await.map_err(|_| StoreError::Unavailable { what: "the store was closed", source: None })??;
+    if let Some(at) = again {
+        // What is due and was not given is held by another node at this moment.
         shared.due.at(at);
     }
-    shared.take_up(deliveries, lease_until);
     Ok(())
 }
 
@@ -142,60 +148,55 @@ impl Shared {
         ClaimDeliveries { claim, now, lease_until: now + self.lease, leased_by: self.leased_by.clone(), rows }
     }
 
-    fn take_up(self: &Arc<Self>, claimed: Vec<ClaimedDelivery>, lease_until: Timestamp) {
-        let mut jobs = Vec::new();
-        let mut no_room = Vec::new();
+    /// Takes what is due into memory and to the shards. Gives when to look again, if that is known.
+    fn take_up(self: &Arc<Self>, claimed: Claimed, lease_until: Timestamp) -> Option<Timestamp> {
+        let Claimed { deliveries, more, next_due } = claimed;
+        let now = self.clock.now();
+        let again = match next_due {
+            _ if more => Some(now),
+            // What is due and was not given is being taken by another node.
+            Some(at) if deliveries.is_empty() && at <= now => Some(now + CLAIM_AGAIN_AFTER),
+            next_due => next_due,
+        };
+        let (mut jobs, mut no_room) = (Vec::new(), Vec::new());
         let mut not_wanted: BTreeSet<(WorkspaceId, WebhookId)> = BTreeSet::new();
-        // Without its event nothing can be sent: retention, which removed that, removes the delivery too.
-        for delivery in claimed.into_iter().filter(|delivery| delivery.event.is_some()) {
-            let (workspace, webhook) = (delivery.workspace, delivery.webhook);
+        for delivery in deliveries {
+            let (workspace, webhook, id) = (delivery.workspace, delivery.webhook, delivery.id);
             if self.registry.get(workspace, webhook).is_none_or(|live| !live.enabled) {
                 not_wanted.insert((workspace, webhook));
                 continue;
             }
-            let gauge = self.book.gauge(webhook);
-            if gauge.behind() {
-                no_room.push((workspace, webhook, delivery.id));
+            if self.book.gauge(webhook).behind() && !self.book.holds(id) {
+                no_room.push((workspace, webhook, id));
                 continue;
             }
-            match self.job(delivery, lease_until, &gauge) {
-                Ok(job) => jobs.push(job),
-                Err(delivery) => no_room.push((workspace, webhook, delivery.id)),
+            match self.job(delivery, lease_until) {
+                Ok(job) => jobs.extend(job),
+                Err(NoPlace::Twice) => {}
+                Err(NoPlace::Full) => no_room.push((workspace, webhook, id)),
             }
         }
         for (workspace, webhook) in not_wanted {
             self.settle(workspace, webhook);
         }
         self.hand_over(jobs);
-        self.put_back_later(no_room, "no_room");
+        self.put_back_later(no_room, "behind");
+        again
     }
 
-    /// Tells the shards of webhooks for which deliveries were found on disk, where they do not know it.
-    fn say_found_waiting(&self, found: Vec<(WorkspaceId, WebhookId)>) {
-        for (workspace, webhook) in found {
-            match self.registry.get(workspace, webhook) {
-                // What waits for a webhook that is disabled waits on.
-                Some(live) if !live.enabled => {}
-                Some(_) if self.book.gauge(webhook).behind() => {}
-                Some(_) => self.say_waiting([(workspace, webhook)]),
-                None => self.settle(workspace, webhook),
+    /// Has somebody care for what was found to wait at a webhook: the end of a process leaves it to whoever looks.
+    fn found_waiting(&self, found: WaitingAt) {
+        let WaitingAt { workspace, webhook, due_at } = found;
+        match self.registry.get(workspace, webhook) {
+            Some(live) if live.enabled && due_at == WAITING => {
+                if !self.book.gauge(webhook).behind() {
+                    self.say_waiting([(workspace, webhook)]);
+                }
             }
+            // It waits on until the webhook is enabled.
+            Some(live) if !live.enabled => {}
+            // It was enabled, or deleted, and what waits was not settled to the end.
+            Some(_) | None => self.settle(workspace, webhook),
         }
-    }
-
-    /// A claimed delivery in memory, or the delivery where there is no room.
-    pub(super) fn job(
-        &self,
-        delivery: ClaimedDelivery,
-        lease_until: Timestamp,
-        gauge: &Arc<Gauge>,
-    ) -> Result<Job, Box<ClaimedDelivery>> {
-        let bytes = delivery.event.as_ref().map_or(0, |event| event.data.len());
-        let Some(place) = self.book.place(gauge, bytes) else { return Err(Box::new(delivery)) };
-        let Some(event) = delivery.event else { return Err(Box::new(delivery)) };
-        let ClaimedDelivery { id, webhook, attempts_made, trigger, workspace, .. } = delivery;
-        let event = Outgoing::new(Arc::new(event));
-        let attempts_made = u32::try_from(attempts_made).unwrap_or(u32::MAX);
-        Ok(Job { id, workspace, webhook, event, attempts_made, trigger, lease_until, place })
     }
 }

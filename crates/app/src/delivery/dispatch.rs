@@ -5,8 +5,7 @@
 //! same turn as whoever has one. What cannot begin soon waits on disk, not in memory: where a circuit is open, and where
 //! leases would end. A shard never waits for the store; it is told by message.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use keybell_core::circuit::{Pass, Turn};
+use keybell_core::circuit::{Change, Pass};
 use keybell_core::delivery::Step;
 use keybell_core::{DeliveryId, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::StoreError;
-use keybell_store::ops::deliveries::{Claim, Claimed, PutBack};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
@@ -26,19 +24,20 @@ use super::Shared;
 use super::exchange::Transport;
 use super::job::Job;
 use super::queue::{Next, Queue, SLOW_AFTER};
+use super::refill::{TakenUp, held_back};
 use super::send::{self, Attempted, Route};
 
 /// A webhook may have under way at most this part of what is still free, once it has one: however many hang, they leave
 /// room for others, and the fewer are left, the less each may take.
-const SHARE_OF_FREE: usize = 8;
+const SHARE_OF_FREE: usize = 4;
 /// The part of all attempts, in quarters, that slow webhooks may have under way together.
 const SLOW_QUARTERS: usize = 3;
-/// Deliveries that are taken from disk at once for a webhook that has not answered well yet.
-const FIRST_ROWS: usize = 32;
-/// How long a webhook with deliveries on disk waits where memory has no room.
-const LOOK_FOR_ROOM_AFTER: Duration = Duration::from_millis(100);
+/// The longest sleep of a shard that has to look at a webhook later: a clock may step back.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+/// The least time that a clock tells apart.
+const TICK: Duration = Duration::from_micros(1);
 
-/// What a shard is told. Jobs are bounded by their places in memory; the rest is a few for each webhook.
+/// What a shard is told. Jobs are bounded by their places in memory; the rest is a few for each webhook and write.
 pub(super) enum Message {
     /// Deliveries to make.
     Jobs(Vec<Job>),
@@ -47,7 +46,7 @@ pub(super) enum Message {
     /// The webhook was changed, disabled or deleted.
     Changed(WorkspaceId, WebhookId),
     /// What a claim for a webhook brought.
-    TakenUp(WebhookId, Timestamp, Result<Claimed, StoreError>),
+    TakenUp(WebhookId, Result<TakenUp, StoreError>),
     /// The clock may have been set.
     Look,
     /// Begin nothing more; end when what is under way is over, or after this time.
@@ -56,28 +55,33 @@ pub(super) enum Message {
 
 /// One shard.
 pub(super) struct Shard {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     transport: Arc<dyn Transport>,
-    queues: HashMap<WebhookId, Queue>,
+    pub(super) queues: HashMap<WebhookId, Queue>,
     /// Whose turn comes next.
     turns: VecDeque<WebhookId>,
     /// Slow webhooks that had a turn and nothing under way, while slow ones had all that they may have together.
     held: VecDeque<WebhookId>,
     /// Who wants deliveries from disk, and may have some.
-    line: VecDeque<WebhookId>,
+    pub(super) line: VecDeque<WebhookId>,
     /// Who is to be looked at when.
-    alarms: BinaryHeap<Reverse<(Timestamp, WebhookId)>>,
+    alarms: BTreeSet<(Timestamp, WebhookId)>,
+    /// What the clock said last.
+    now: Timestamp,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
     under_way_max: usize,
     /// How many of those are of slow webhooks.
     slow_under_way: usize,
-    taking_up: bool,
-    stop_at: Option<Instant>,
+    pub(super) taking_up: bool,
+    pub(super) stop_at: Option<Instant>,
 }
 
 /// An attempt that is over; without what came of it where it panicked.
 struct Done {
     webhook: WebhookId,
+    delivery: DeliveryId,
+    /// Which endpoint of the webhook it went to: see [`Queue::endpoint`].
+    endpoint: u32,
     job: Option<(Job, Attempted)>,
 }
 
@@ -91,7 +95,8 @@ impl Shard {
             turns: VecDeque::new(),
             held: VecDeque::new(),
             line: VecDeque::new(),
-            alarms: BinaryHeap::new(),
+            alarms: BTreeSet::new(),
+            now: Timestamp::EPOCH,
             under_way: FuturesUnordered::new(),
             under_way_max,
             slow_under_way: 0,
@@ -135,7 +140,7 @@ impl Shard {
             Message::Jobs(jobs) => jobs.into_iter().for_each(|job| self.enqueue(job)),
             Message::Waiting(workspace, webhook) => self.now_waiting(workspace, webhook),
             Message::Changed(workspace, webhook) => self.changed(workspace, webhook),
-            Message::TakenUp(webhook, lease_until, claimed) => self.taken_up(webhook, lease_until, claimed),
+            Message::TakenUp(webhook, taken_up) => self.taken_up(webhook, taken_up),
             Message::Look => {}
             Message::Stop(grace) => {
                 self.stop_at = Some(Instant::now() + grace);
@@ -146,12 +151,12 @@ impl Shard {
         }
     }
 
-    fn queue(&mut self, workspace: WorkspaceId, webhook: WebhookId) -> &mut Queue {
+    pub(super) fn queue(&mut self, workspace: WorkspaceId, webhook: WebhookId) -> &mut Queue {
         let book = &self.shared.book;
         self.queues.entry(webhook).or_insert_with(|| Queue::new(workspace, book.gauge(webhook)))
     }
 
-    fn enqueue(&mut self, job: Job) {
+    pub(super) fn enqueue(&mut self, job: Job) {
         let webhook = job.webhook;
         self.queue(job.workspace, webhook).push(job);
         self.give_turn(webhook);
@@ -187,6 +192,7 @@ impl Shard {
         let Some(route) = self.shared.route(queue.workspace, webhook, queue.route()) else {
             // It was disabled or deleted: what waits for it is on disk, and dealt with there.
             drop(queue.take_all());
+            self.forget_if_gone(webhook);
             return;
         };
         let now = self.shared.clock.now();
@@ -210,7 +216,9 @@ impl Shard {
                 if queue.queued() == 0 {
                     queue.gauge.grow();
                 }
-                let attempt = attempt(Arc::clone(&self.shared), Arc::clone(&self.transport), route, job);
+                let endpoint = queue.endpoint;
+                let attempt =
+                    attempt(Arc::clone(&self.shared), Arc::clone(&self.transport), route, job, endpoint);
                 self.under_way.push(attempt);
                 self.give_turn(webhook);
                 self.want_more(webhook);
@@ -219,7 +227,9 @@ impl Shard {
             Next::WhenOneIsOver | Next::Nothing => {}
             Next::NotBefore(until) => {
                 held_back("rate_limit", 1);
-                self.wake_at(webhook, until);
+                // Not later than what is queued has to go back to disk.
+                let leases = queue.first_lease_ends().map(|end| end.before(self.shared.lease_left_min));
+                self.wake_at(webhook, leases.map_or(until, |stale| until.min(stale.max(now) + TICK)));
             }
             Next::Open(until) => {
                 let jobs = queue.take_all();
@@ -234,13 +244,22 @@ impl Shard {
         if let Some(queue) = self.queues.get_mut(&webhook) {
             queue.under_way -= 1;
             self.slow_under_way -= usize::from(queue.slow);
+            let of_this_endpoint = done.endpoint == queue.endpoint;
             match done.job {
-                None => queue.circuit.abandoned(),
-                Some((job, attempted)) => self.ended(webhook, job, attempted),
+                None if of_this_endpoint => queue.circuit.abandoned(done.delivery),
+                None => {}
+                Some((job, attempted)) => {
+                    if of_this_endpoint {
+                        self.ended(webhook, job.id, &attempted);
+                    }
+                    let gauge = self.shared.book.gauge(webhook);
+                    self.shared.record(attempted, &gauge, job.place);
+                }
             }
         }
         self.give_turn(webhook);
         self.want_more(webhook);
+        self.forget_if_gone(webhook);
         let let_on = self.slow_max().saturating_sub(self.slow_under_way).min(self.held.len());
         self.turns.extend(self.held.drain(..let_on));
     }
@@ -251,7 +270,7 @@ impl Shard {
     }
 
     /// What an attempt says of its webhook.
-    fn ended(&mut self, webhook: WebhookId, job: Job, attempted: Attempted) {
+    fn ended(&mut self, webhook: WebhookId, delivery: DeliveryId, attempted: &Attempted) {
         let Some(queue) = self.queues.get_mut(&webhook) else { return };
         let slow = attempted.took >= SLOW_AFTER;
         if slow != queue.slow {
@@ -263,18 +282,19 @@ impl Shard {
             };
         }
         let (now, good) = (self.shared.clock.now(), attempted.step == Step::Succeeded);
-        let turn = queue.circuit.ended(job.id, good, now, self.shared.randomness.dice());
-        self.shared.record(attempted, &queue.gauge, job.place);
-        match turn {
-            Turn::Opened => {
+        match queue.circuit.ended(delivery, good, now, self.shared.randomness.dice()) {
+            Change::Opened => {
                 metrics::gauge!("keybell_webhooks_circuit_open").increment(1);
-                tracing::info!(webhook.id = %webhook, "circuit opened: its deliveries wait until its endpoint answers again");
+                tracing::info!(
+                    webhook.id = %webhook,
+                    "circuit opened: its deliveries wait until its endpoint answers again"
+                );
             }
-            Turn::Closed => {
+            Change::Closed => {
                 metrics::gauge!("keybell_webhooks_circuit_open").decrement(1);
                 tracing::info!(webhook.id = %webhook, "circuit closed: its endpoint answers again");
             }
-            Turn::None => {}
+            Change::None => {}
         }
         if let Pass::NotBefore(until) = queue.circuit.pass(now) {
             let jobs = queue.take_all();
@@ -293,7 +313,11 @@ impl Shard {
             self.slow_under_way -= queue.under_way;
         }
         queue.forget_endpoint();
-        if live.as_ref().is_some_and(|live| live.enabled) {
+        if let Some(place) = self.held.iter().position(|held| *held == webhook) {
+            self.held.remove(place);
+            self.turns.push_back(webhook);
+        }
+        if live.is_some_and(|live| live.enabled) {
             self.give_turn(webhook);
             self.want_more(webhook);
             return;
@@ -301,126 +325,62 @@ impl Shard {
         drop(queue.take_all());
         queue.waiting = 0;
         queue.gauge.set_behind(false);
-        if live.is_none() && queue.under_way == 0 {
-            self.queues.remove(&webhook);
-            self.shared.book.forget(webhook);
-        }
+        self.forget_if_gone(webhook);
     }
 
-    fn now_waiting(&mut self, workspace: WorkspaceId, webhook: WebhookId) {
-        let queue = self.queue(workspace, webhook);
-        queue.gauge.set_behind(true);
-        queue.waiting += 1;
-        self.want_more(webhook);
-    }
-
-    /// Has a webhook stand in line for deliveries from disk, where some wait there and it may have them.
-    fn want_more(&mut self, webhook: WebhookId) {
-        let now = self.shared.clock.now();
-        let Some(queue) = self.queues.get_mut(&webhook) else { return };
-        if queue.waiting == 0 || queue.in_line || queue.queued() > queue.gauge.cap() / 2 {
+    /// Forgets a webhook that was deleted, when its last attempt is over.
+    fn forget_if_gone(&mut self, webhook: WebhookId) {
+        let Some(queue) = self.queues.get(&webhook) else { return };
+        if queue.under_way > 0 || self.shared.registry.get(queue.workspace, webhook).is_some() {
             return;
         }
-        match queue.circuit.pass(now) {
-            Pass::Closed => {}
-            // One is enough to probe with.
-            Pass::Probe if queue.queued() == 0 => {}
-            Pass::Probe | Pass::Probing => return,
-            Pass::NotBefore(until) => return self.wake_at(webhook, until),
+        if queue.circuit.is_open() {
+            metrics::gauge!("keybell_webhooks_circuit_open").decrement(1);
         }
-        queue.in_line = true;
-        self.line.push_back(webhook);
-    }
-
-    /// Asks for deliveries of the webhook that stands first in line; one claim at a time.
-    fn take_up_from_disk(&mut self) {
-        while !self.taking_up && self.stop_at.is_none() {
-            let Some(webhook) = self.line.pop_front() else { return };
-            let Some(queue) = self.queues.get_mut(&webhook) else { continue };
-            queue.in_line = false;
-            if queue.waiting == 0 {
-                continue;
-            }
-            let claim_rows = self.shared.book.bounds().claim_rows;
-            let rows_max = match queue.circuit.pass(self.shared.clock.now()) {
-                Pass::Closed if queue.gauge.is_good() => claim_rows,
-                Pass::Closed => FIRST_ROWS.min(claim_rows),
-                Pass::Probe => 1,
-                Pass::Probing | Pass::NotBefore(_) => continue,
-            };
-            let rows = rows_max.min(queue.gauge.room()).min(self.shared.book.room());
-            if rows == 0 {
-                let again = self.shared.clock.now() + LOOK_FOR_ROOM_AFTER;
-                self.wake_at(webhook, again);
-                continue;
-            }
-            queue.waiting_at_claim = queue.waiting;
-            self.taking_up = true;
-            self.shared.claim_of(queue.workspace, webhook, rows);
-        }
-    }
-
-    fn taken_up(&mut self, webhook: WebhookId, lease_until: Timestamp, claimed: Result<Claimed, StoreError>) {
-        self.taking_up = false;
-        let Some(queue) = self.queues.get_mut(&webhook) else { return };
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                // They stay where they are; it is said again after a while that they wait.
-                tracing::warn!(%error, webhook.id = %webhook, "deliveries on disk could not be taken up");
-                queue.waiting = 0;
-                self.shared.say_waiting_later(queue.workspace, webhook);
-                return;
-            }
-        };
-        if !claimed.more && queue.waiting == queue.waiting_at_claim {
-            queue.waiting = 0;
-            queue.gauge.set_behind(false);
-        }
-        let gauge = Arc::clone(&queue.gauge);
-        let mut no_room = Vec::new();
-        for delivery in claimed.deliveries.into_iter().filter(|delivery| delivery.event.is_some()) {
-            match self.shared.job(delivery, lease_until, &gauge) {
-                Ok(job) if self.stop_at.is_none() => self.enqueue(job),
-                Ok(_) => {}
-                Err(delivery) => no_room.push((delivery.workspace, delivery.webhook, delivery.id)),
-            }
-        }
-        self.shared.put_back_later(no_room, "no_room");
-        self.want_more(webhook);
+        self.queues.remove(&webhook);
+        self.shared.book.forget(webhook);
     }
 
     /// Has a webhook looked at again at `at`, or before.
-    fn wake_at(&mut self, webhook: WebhookId, at: Timestamp) {
+    pub(super) fn wake_at(&mut self, webhook: WebhookId, at: Timestamp) {
         let Some(queue) = self.queues.get_mut(&webhook) else { return };
-        if queue.alarm.is_none_or(|alarm| at < alarm) {
-            queue.alarm = Some(at);
-            self.alarms.push(Reverse((at, webhook)));
+        if let Some(alarm) = queue.alarm {
+            if alarm <= at {
+                return;
+            }
+            self.alarms.remove(&(alarm, webhook));
         }
+        queue.alarm = Some(at);
+        self.alarms.insert((at, webhook));
     }
 
-    /// Looks at the webhooks whose time has come.
+    /// Looks at the webhooks whose time has come; at all of them where the clock stepped back.
     fn ring(&mut self) {
-        let Some(Reverse((first, _))) = self.alarms.peek() else { return };
-        let now = self.shared.clock.now();
-        if *first > now {
+        if self.alarms.is_empty() {
             return;
         }
-        while let Some(Reverse((at, webhook))) = self.alarms.peek().copied().filter(|alarm| alarm.0.0 <= now)
+        let now = self.shared.clock.now();
+        let stepped_back = now < self.now;
+        self.now = now;
+        let mut woken = Vec::new();
+        while let Some((at, webhook)) =
+            self.alarms.first().copied().filter(|(at, _)| *at <= now || stepped_back)
         {
-            self.alarms.pop();
-            let Some(queue) = self.queues.get_mut(&webhook).filter(|queue| queue.alarm == Some(at)) else {
-                continue;
-            };
-            queue.alarm = None;
+            self.alarms.remove(&(at, webhook));
+            if let Some(queue) = self.queues.get_mut(&webhook) {
+                queue.alarm = None;
+                woken.push(webhook);
+            }
+        }
+        for webhook in woken {
             self.give_turn(webhook);
             self.want_more(webhook);
         }
     }
 
     fn next_alarm(&self) -> Option<Instant> {
-        let Reverse((at, _)) = self.alarms.peek()?;
-        Some(Instant::now() + at.since(self.shared.clock.now()))
+        let (at, _) = self.alarms.first()?;
+        Some(Instant::now() + at.since(self.shared.clock.now()).min(CLOCK_EVERY))
     }
 }
 
@@ -432,10 +392,6 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
-fn held_back(reason: &'static str, deliveries: u64) {
-    metrics::counter!("keybell_deliveries_held_back_total", "reason" => reason).increment(deliveries);
-}
-
 /// One attempt as a future of its own: a panic in it ends it and nothing else, and its delivery is repeated when its lease
 /// ends.
 fn attempt(
@@ -443,8 +399,9 @@ fn attempt(
     transport: Arc<dyn Transport>,
     route: Arc<Route>,
     job: Job,
+    endpoint: u32,
 ) -> BoxFuture<'static, Done> {
-    let webhook = job.webhook;
+    let (webhook, delivery) = (job.webhook, job.id);
     let work = async move {
         let (clock, randomness) = (shared.clock.as_ref(), shared.randomness.as_ref());
         let attempted =
@@ -457,7 +414,7 @@ fn attempt(
         if job.is_none() {
             tracing::error!(webhook.id = %webhook, "an attempt panicked; its delivery is repeated");
         }
-        Done { webhook, job }
+        Done { webhook, delivery, endpoint, job }
     }
     .boxed()
 }
@@ -475,46 +432,5 @@ impl Shared {
             Some(route) if Arc::ptr_eq(&route.webhook, &live) => Some(Arc::clone(route)),
             _ => Some(Arc::new(Route::new(live))),
         }
-    }
-
-    /// Claims what waits on disk for one webhook, and tells its shard.
-    fn claim_of(self: &Arc<Self>, workspace: WorkspaceId, webhook: WebhookId, rows: usize) {
-        let op = self.claim(Claim::OfWebhook { workspace, webhook }, rows);
-        let lease_until = op.lease_until;
-        let shared = Arc::clone(self);
-        self.store.write_then(op, move |claimed| {
-            shared.tell(webhook, Message::TakenUp(webhook, lease_until, claimed));
-        });
-    }
-
-    /// Has deliveries that were queued wait on disk. Their places are given back by whoever drops them.
-    fn put_back_soon(self: &Arc<Self>, jobs: &[Job], reason: &'static str) {
-        let deliveries = jobs.iter().map(|job| (job.workspace, job.webhook, job.id));
-        self.put_back_later(deliveries.collect(), reason);
-    }
-
-    /// Has deliveries that are this node's wait on disk for room at their webhooks, for that reason.
-    pub(super) fn put_back_later(
-        self: &Arc<Self>,
-        deliveries: Vec<(WorkspaceId, WebhookId, DeliveryId)>,
-        reason: &'static str,
-    ) {
-        if deliveries.is_empty() {
-            return;
-        }
-        held_back(reason, deliveries.len() as u64);
-        let waiting: BTreeSet<_> =
-            deliveries.iter().map(|(workspace, webhook, _)| (*workspace, *webhook)).collect();
-        let deliveries = deliveries.into_iter().map(|(workspace, _, delivery)| (workspace, delivery));
-        let op = PutBack { deliveries: deliveries.collect() };
-        let shared = Arc::clone(self);
-        self.store.write_then(op, move |ended| match ended {
-            Ok(()) => shared.say_waiting(waiting),
-            Err(error) => {
-                tracing::warn!(%error, "deliveries could not be put back; they are due when their leases end");
-                // Nothing else would look at the disk for them before that.
-                shared.due.at(shared.clock.now() + shared.lease);
-            }
-        });
     }
 }

@@ -29,6 +29,8 @@ pub(super) async fn settle_webhooks(
     mut changed: UnboundedReceiver<(WorkspaceId, WebhookId)>,
 ) {
     while let Some((workspace, webhook)) = changed.recv().await {
+        // Before looking at it: what changes meanwhile is said again.
+        shared.to_settle().remove(&(workspace, webhook));
         while let Err(error) = settle(&shared, workspace, webhook).await {
             tracing::warn!(%error, webhook.id = %webhook, "waiting deliveries were not settled; trying again");
             tokio::time::sleep(SWEEP_AGAIN_AFTER).await;

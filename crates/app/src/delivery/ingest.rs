@@ -125,7 +125,8 @@ impl Shared {
             let bytes = event.record.data.len();
             let deliveries = event.deliveries.iter_mut().map(|delivery| {
                 let gauge = self.book.gauge(delivery.webhook);
-                let place = if takes && !gauge.behind() { self.book.place(&gauge, bytes) } else { None };
+                let free = takes && !gauge.behind();
+                let place = if free { self.book.place(&gauge, delivery.id, bytes).ok() } else { None };
                 delivery.in_memory = place.is_some();
                 place
             });

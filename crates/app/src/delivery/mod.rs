@@ -17,13 +17,15 @@ mod job;
 mod pool;
 mod queue;
 mod record;
+mod refill;
 mod send;
 mod stats;
 pub mod target;
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keybell_core::delivery::RetryPolicy;
@@ -66,6 +68,8 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 const LEASE_LEFT_MARGIN: Duration = Duration::from_secs(5);
 /// No lease of any configuration is longer: attempts take two minutes at most, and leases hold two of them.
 const LEASE_MAX: Duration = Duration::from_mins(10);
+/// Least attempts under way of a shard: a webhook has a share of what is free there, and gets what it may have of this.
+const SHARD_ATTEMPTS_MIN: usize = 128;
 /// How long a shard waits after a claim that failed.
 const WAITING_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -93,6 +97,7 @@ struct Shared {
     leased_by: String,
     book: Arc<Book>,
     due: Due,
+    to_settle: Mutex<BTreeSet<(WorkspaceId, WebhookId)>>,
     ingest: Ingest,
     recorder: Recorder,
     recorded_all: Notify,
@@ -151,6 +156,7 @@ impl Engine {
             leased_by: settings.node.clone(),
             book: Arc::new(Book::within(bounds)),
             due: Due::default(),
+            to_settle: Mutex::default(),
             ingest: Ingest::default(),
             recorder: Recorder::default(),
             recorded_all: Notify::new(),
@@ -179,23 +185,28 @@ impl Engine {
         if released > 0 {
             tracing::info!(deliveries = released, "deliveries of the last run are taken up");
         }
+        // A shard with few attempts could give a webhook only a few of them.
+        let shards_max = (shared.under_way_max / SHARD_ATTEMPTS_MIN).max(1);
+        let runtimes = &runtimes[..runtimes.len().min(shards_max)];
         let under_way_max = shared.under_way_max.div_ceil(runtimes.len()).max(1);
+        let (tell, told): (Vec<_>, Vec<_>) = runtimes.iter().map(|_| unbounded_channel()).unzip();
+        let (changed, to_settle) = unbounded_channel();
+        // Who tells a shard finds it, from the first moment on.
+        let running = Running { runtime: first.clone(), shards: tell, changed, tasks: Mutex::default() };
+        if shared.running.set(running).is_err() {
+            return Err(Problem::internal("the engine was started twice"));
+        }
         let mut tasks = Tasks::default();
-        let mut shards = Vec::with_capacity(runtimes.len());
-        for runtime in runtimes {
-            let (tell, told) = unbounded_channel();
+        for (runtime, told) in runtimes.iter().zip(told) {
             let work = Shard::new(Arc::clone(shared), transport(), under_way_max).run(told);
             tasks.shards.push(runtime.spawn(work));
-            shards.push(tell);
         }
-        let (changed, to_settle) = unbounded_channel();
         tasks.others.push(first.spawn(house::settle_webhooks(Arc::clone(shared), to_settle)));
         tasks.others.push(first.spawn(house::retain(Arc::clone(shared), shared.retention.clone())));
         tasks.others.push(first.spawn(claim::run(Arc::clone(shared))));
         tasks.others.push(first.spawn(claim::find_waiting(Arc::clone(shared))));
-        let running = Running { runtime: first.clone(), shards, changed, tasks: Mutex::new(tasks) };
-        if shared.running.set(running).is_err() {
-            return Err(Problem::internal("the engine was started twice"));
+        if let Some(running) = shared.running.get() {
+            *running.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         }
         shared.due.now();
         Ok(())
@@ -317,9 +328,15 @@ impl Shared {
 
     /// Has what waits for a webhook parked, taken up or canceled.
     fn settle(&self, workspace: WorkspaceId, webhook: WebhookId) {
-        if let Some(running) = self.running.get() {
+        let Some(running) = self.running.get() else { return };
+        if self.to_settle().insert((workspace, webhook)) {
             running.changed.send((workspace, webhook)).ok();
         }
+    }
+
+    /// The webhooks that stand in line to be settled: each once, however often it is said.
+    fn to_settle(&self) -> MutexGuard<'_, BTreeSet<(WorkspaceId, WebhookId)>> {
+        self.to_settle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

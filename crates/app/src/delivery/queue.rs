@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::circuit::{Circuit, Pass};
-use keybell_core::pace::{Pace, Turn};
+use keybell_core::pace::{Pace, Paced};
 use keybell_core::{Timestamp, WorkspaceId};
 
 use super::book::Gauge;
@@ -23,6 +23,8 @@ pub(super) struct Queue {
     pub(super) gauge: Arc<Gauge>,
     /// What is known of its endpoint.
     pub(super) circuit: Circuit,
+    /// How often that was forgotten: what an attempt says counts only for the endpoint that it went to.
+    pub(super) endpoint: u32,
     /// Attempts under way.
     pub(super) under_way: usize,
     /// Whether its last attempt took long.
@@ -33,13 +35,15 @@ pub(super) struct Queue {
     pub(super) in_line: bool,
     /// When it is to be looked at again.
     pub(super) alarm: Option<Timestamp>,
+    /// Before when it is not to be given anything from disk: there was no room for what it was given.
+    pub(super) full_until: Option<Timestamp>,
     /// How often it was said that deliveries wait on disk; 0 where none do.
     pub(super) waiting: u64,
     /// What `waiting` was when the claim under way began.
     pub(super) waiting_at_claim: u64,
     jobs: VecDeque<Job>,
     route: Option<Arc<Route>>,
-    turn: Turn,
+    paced: Paced,
 }
 
 /// What may be done for a webhook now.
@@ -63,16 +67,18 @@ impl Queue {
             workspace,
             gauge,
             circuit: Circuit::default(),
+            endpoint: 0,
             under_way: 0,
             slow: false,
             in_turn: false,
             in_line: false,
             alarm: None,
+            full_until: None,
             waiting: 0,
             waiting_at_claim: 0,
             jobs: VecDeque::new(),
             route: None,
-            turn: Turn::default(),
+            paced: Paced::default(),
         }
     }
 
@@ -91,7 +97,12 @@ impl Queue {
         self.jobs.drain(..).collect()
     }
 
-    /// Takes out what waited so long that its lease might end during the attempt: what was queued first was leased first.
+    /// When the lease of the first one ends.
+    pub(super) fn first_lease_ends(&self) -> Option<Timestamp> {
+        self.jobs.front().map(|job| job.lease_until)
+    }
+
+    /// Takes out, from the front, what waited so long that its lease might end during the attempt.
     pub(super) fn take_stale(&mut self, leases_last_until: Timestamp) -> Vec<Job> {
         let stale = self.jobs.iter().take_while(|job| job.lease_until < leases_last_until).count();
         self.jobs.drain(..stale).collect()
@@ -106,6 +117,7 @@ impl Queue {
     pub(super) fn forget_endpoint(&mut self) {
         self.route = None;
         self.circuit = Circuit::default();
+        self.endpoint = self.endpoint.wrapping_add(1);
         self.gauge.forget_health();
     }
 
@@ -129,11 +141,11 @@ impl Queue {
             .rate_limit
             .map(|limit| Pace::of(limit.limit, Duration::from_secs(u64::from(limit.window_seconds))));
         if let Some(pace) = pace {
-            let at = pace.next(self.turn, now);
+            let at = pace.next(self.paced, now);
             if at > now {
                 return Next::NotBefore(at);
             }
-            self.turn = pace.after(self.turn, now);
+            self.paced = pace.after(self.paced, now);
         }
         let Some(job) = self.jobs.pop_front() else { return Next::Nothing };
         self.circuit.begins(job.id);

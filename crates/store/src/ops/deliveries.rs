@@ -23,21 +23,23 @@ const CLAIM_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 statements! {
     DUE = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, attempt_trigger \
-           FROM pending_deliveries WHERE due_at <= $1 ORDER BY due_at, workspace_id, id LIMIT $2 /*skip locked*/) \
+           FROM pending_deliveries WHERE due_at <= $1 AND due_at < 9223372036854775806 \
+           ORDER BY due_at LIMIT $2 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     WAITING_FOR_WEBHOOK = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, \
            attempt_trigger FROM pending_deliveries /*by waiting*/ WHERE workspace_id = $1 AND webhook_id = $2 \
-           AND due_at = 9223372036854775806 ORDER BY id LIMIT $3 /*skip locked*/) \
+           AND due_at >= 9223372036854775806 AND due_at = 9223372036854775806 ORDER BY id LIMIT $3 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
-    NEXT_DUE = "SELECT due_at FROM pending_deliveries WHERE due_at < $1 ORDER BY due_at LIMIT 1";
-    NEXT_WAITING = "SELECT workspace_id, webhook_id FROM pending_deliveries /*by waiting*/ WHERE due_at = 9223372036854775806 \
-                    AND (workspace_id, webhook_id) > ($1, $2) ORDER BY workspace_id, webhook_id LIMIT 1";
+    NEXT_DUE = "SELECT due_at FROM pending_deliveries WHERE due_at < 9223372036854775806 ORDER BY due_at LIMIT 1";
+    NEXT_WAITING = "SELECT workspace_id, webhook_id, due_at FROM pending_deliveries /*by waiting*/ \
+                    WHERE due_at >= 9223372036854775806 AND (workspace_id, webhook_id, due_at) > ($1, $2, $3) \
+                    ORDER BY workspace_id, webhook_id, due_at LIMIT 1";
     RELEASE_NODE = "UPDATE pending_deliveries SET due_at = next_attempt_at, leased_by = NULL \
-                    WHERE leased_by = $1 AND due_at <= $2";
+                    WHERE due_at < 9223372036854775806 AND due_at <= $2 AND leased_by = $1";
     END_OF_BITE = "SELECT id FROM pending_deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 \
                    ORDER BY id LIMIT 1 OFFSET $4";
     PARK = "UPDATE pending_deliveries SET due_at = $5, leased_by = NULL \
@@ -55,7 +57,10 @@ statements! {
 }
 
 bulks! {
-    MOVE = Update { keys: 2 } "pending_deliveries" [workspace_id: Bytes, id: Bytes, due_at: Int, leased_by: Text];
+    LEASE = Update { keys: 2 } "pending_deliveries" [workspace_id: Bytes, id: Bytes, due_at: Int, leased_by: Text];
+    PUT_BACK = Update { keys: 3 } "pending_deliveries" [
+        workspace_id: Bytes, id: Bytes, leased_by: Text, due_at: Int,
+    ];
 }
 
 /// A delivery that was claimed: it is this node's until its lease ends.
@@ -137,7 +142,7 @@ impl Op for ClaimDeliveries {
                 tx.rows(&WAITING_FOR_WEBHOOK, &args, &mut each)?;
             }
         }
-        let mut leases = Vec::with_capacity(found.deliveries.len() * MOVE.columns.len());
+        let mut leases = Vec::with_capacity(found.deliveries.len() * LEASE.columns.len());
         for delivery in &found.deliveries {
             leases.extend_from_slice(&[
                 (&delivery.workspace).into(),
@@ -146,8 +151,8 @@ impl Op for ClaimDeliveries {
                 (&self.leased_by).into(),
             ]);
         }
-        tx.bulk(&MOVE, &leases)?;
-        let next_due = tx.as_read().first(&NEXT_DUE, &[WAITING.into()], |row| row.at(0))?;
+        tx.bulk(&LEASE, &leases)?;
+        let next_due = tx.as_read().first(&NEXT_DUE, &[], |row| row.at(0))?;
         let more = found.left_some || found.seen == self.rows;
         Ok(Claimed { deliveries: found.deliveries, more, next_due })
     }
@@ -208,16 +213,18 @@ impl Query for NextDue {
     type Out = Option<Timestamp>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        tx.first(&NEXT_DUE, &[WAITING.into()], |row| row.at(0))
+        tx.first(&NEXT_DUE, &[], |row| row.at(0))
     }
 }
 
-/// Puts deliveries that this node had taken back to wait on disk, for room at their webhooks. Those that came to an end
-/// meanwhile stay as they are.
+/// Puts deliveries that this node had taken back to wait on disk, for room at their webhooks. Those that came to an end, or
+/// went to another node when their lease ended, stay as they are.
 #[derive(Debug)]
 pub struct PutBack {
     /// Which.
     pub deliveries: Vec<(WorkspaceId, DeliveryId)>,
+    /// How this node signs its leases.
+    pub leased_by: String,
 }
 
 impl Op for PutBack {
@@ -231,37 +238,54 @@ impl Op for PutBack {
     }
 
     fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let mut values = Vec::with_capacity(self.deliveries.len() * MOVE.columns.len());
+        let mut values = Vec::with_capacity(self.deliveries.len() * PUT_BACK.columns.len());
         for (workspace, delivery) in &self.deliveries {
-            values.extend_from_slice(&[workspace.into(), delivery.into(), WAITING.into(), Arg::Null]);
+            let leased_by = Arg::from(&self.leased_by);
+            values.extend_from_slice(&[workspace.into(), delivery.into(), leased_by, WAITING.into()]);
         }
-        tx.bulk(&MOVE, &values)?;
+        tx.bulk(&PUT_BACK, &values)?;
         Ok(())
     }
 }
 
-/// The webhooks for which deliveries wait, in the order of their ids.
+/// That deliveries wait at a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingAt {
+    /// Whose webhook it is.
+    pub workspace: WorkspaceId,
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// [`WAITING`] for room, or [`PARKED`] until it is enabled.
+    pub due_at: Timestamp,
+}
+
+/// The webhooks at which deliveries wait, in the order of their ids; a webhook stands there once for each of the two ways.
 ///
 /// It steps from webhook to webhook along an index of what waits, however much each has.
 #[derive(Debug)]
 pub struct WaitingWebhooks {
-    /// Only webhooks after this one; `None` at the beginning.
-    pub after: Option<(WorkspaceId, WebhookId)>,
-    /// Most webhooks to give.
+    /// Only what comes after this; `None` at the beginning.
+    pub after: Option<WaitingAt>,
+    /// Most to give.
     pub rows: i64,
 }
 
 impl Query for WaitingWebhooks {
     const NAME: &'static str = "deliveries.waiting_webhooks";
-    type Out = Vec<(WorkspaceId, WebhookId)>;
+    type Out = Vec<WaitingAt>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let mut found = Vec::new();
-        let mut after =
-            self.after.unwrap_or((WorkspaceId::from_bytes([0; 16]), WebhookId::from_bytes([0; 16])));
+        let mut after = self.after.unwrap_or(WaitingAt {
+            workspace: WorkspaceId::from_bytes([0; 16]),
+            webhook: WebhookId::from_bytes([0; 16]),
+            due_at: Timestamp::EPOCH,
+        });
         for _ in 0..self.rows {
-            let args = [(&after.0).into(), (&after.1).into()];
-            let next = tx.first(&NEXT_WAITING, &args, |row| Ok((row.id(0)?, row.id(1)?)))?;
+            let args = [(&after.workspace).into(), (&after.webhook).into(), after.due_at.into()];
+            let next = tx.first(&NEXT_WAITING, &args, |row| {
+                Ok(WaitingAt { workspace: row.id(0)?, webhook: row.id(1)?, due_at: row.at(2)? })
+            })?;
             let Some(next) = next else { break };
             found.push(next);
             after = next;
@@ -285,8 +309,7 @@ impl Op for ReleaseNode {
     type Out = u64;
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
-        let leases_end_by = self.leases_end_by.min(WAITING.before(std::time::Duration::from_micros(1)));
-        tx.exec(&RELEASE_NODE, &[(&self.leased_by).into(), leases_end_by.into()])
+        tx.exec(&RELEASE_NODE, &[(&self.leased_by).into(), self.leases_end_by.into()])
     }
 }
 

@@ -193,7 +193,8 @@ mod tests {
     }
 
     fn bite() -> DeleteOldUsage {
-        let (workspace, before) = (keybell_core::WorkspaceId::from_bytes([1; 16]), keybell_core::Timestamp::EPOCH);
+        let (workspace, before) =
+            (keybell_core::WorkspaceId::from_bytes([1; 16]), keybell_core::Timestamp::EPOCH);
         DeleteOldUsage { workspace, step: Step::Day, before, rows: 1 }
     }
 }

@@ -195,3 +195,92 @@ async fn what_waits_on_disk_is_found_at_the_next_start() {
     again.start_engine(&[tokio::runtime::Handle::current()]).await.expect("the engine starts");
     desk.until(|| async { ids(&receiver).len() == 100 }).await;
 }
+
+#[tokio::test]
+async fn a_rate_limit_that_is_slower_than_leases_sends_each_once() {
+    let desk = Desk::start(On::SqliteFile, settings()).await;
+    let receiver = Receiver::ok();
+    // One in thirty seconds; a lease is a minute.
+    desk.hook_with(&receiver, |new| new.rate_limit = Some(WebhookRateLimit { limit: 2, window_seconds: 60 }))
+        .await;
+    desk.publish("{}").await;
+    receiver.wait_for(1, PATIENCE).await;
+    desk.later(Duration::from_secs(25));
+    desk.try_publish((0..3).map(|_| event("{}")).collect()).await.expect("they are accepted");
+    // Each look may find a lease over, a delivery due, or the next one's time come.
+    for step in 1..=60 {
+        desk.later(Duration::from_secs(5));
+        let seconds = 25 + 5 * step;
+        let due = (1 + seconds / 30).min(4);
+        receiver.wait_for(usize::try_from(due).expect("few"), PATIENCE).await;
+        let other = Receiver::ok();
+        let hook = desk.hook(&other).await;
+        desk.publish("{}").await;
+        other.wait_for(1, PATIENCE).await;
+        desk.app().delete_webhook(grant(&operator(), desk.workspace), hook.id).await.expect("deleted");
+    }
+    let first_four: Vec<_> = receiver
+        .received()
+        .iter()
+        .filter_map(|one| one.header("webhook-id").map(str::to_owned))
+        .take(4)
+        .collect();
+    assert_eq!(first_four.iter().collect::<HashSet<_>>().len(), 4, "none twice: {first_four:?}");
+    assert!(receiver.received().len() <= 12, "no more than two a minute");
+    assert_eq!(ids(&receiver).len(), receiver.received().len(), "none twice");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_webhook_that_is_disabled_is_not_touched() {
+    let (desk, receiver, _, hook) = an_open_circuit(On::SqliteFile, 500).await;
+    desk.house.clock.advance(Duration::from_millis(1));
+    let patch = WebhookPatch { enabled: Some(false), ..WebhookPatch::default() };
+    desk.app().edit_webhook(grant(&operator(), desk.workspace), hook.id, patch).await.expect("disabled");
+    desk.later(Duration::from_mins(10));
+    // The retries that come due find it disabled, and all wait until it is enabled.
+    let waits = |one: &keybell_app::deliveries::DeliverySummary| one.next_attempt_at.is_none();
+    desk.until(|| async { desk.deliveries().await.iter().all(waits) }).await;
+    desk.quiet().await;
+    assert_eq!(receiver.received().len(), OPENS_AFTER);
+}
+
+#[tokio::test]
+async fn what_was_parked_goes_on_where_the_process_ended_before_it_was_taken_up() {
+    let (desk, receiver, mended, hook) = an_open_circuit(On::SqliteFile, 50).await;
+    let switch = async |enabled| {
+        desk.house.clock.advance(Duration::from_millis(1));
+        let patch = WebhookPatch { enabled: Some(enabled), ..WebhookPatch::default() };
+        desk.app().edit_webhook(grant(&operator(), desk.workspace), hook.id, patch).await.expect("switched");
+    };
+    switch(false).await;
+    desk.until(|| async { desk.deliveries().await.iter().all(|one| one.next_attempt_at.is_none()) }).await;
+    // Enabled while nobody runs who would settle it: as a crash right after the answer leaves it.
+    desk.app().stop_engine(PATIENCE).await;
+    switch(true).await;
+    mended.store(true, Ordering::SeqCst);
+    let again = desk.house.restarted(keybell_core::seal::MasterKey::from_bytes([7; 32])).await;
+    let again = again.expect("it starts again");
+    again.start_engine(&[tokio::runtime::Handle::current()]).await.expect("the engine starts");
+    desk.house.clock.advance(Duration::from_mins(1));
+    again.engine().look_again();
+    desk.until(|| async { ids(&receiver).len() == 50 }).await;
+}
+
+#[tokio::test]
+async fn an_old_endpoint_says_nothing_of_the_new_one() {
+    let mut settings = settings();
+    settings.delivery.timeout = Duration::from_millis(400);
+    let desk = Desk::start(On::Memory, settings).await;
+    let hanging = Receiver::start(|_| Reply::hang());
+    let hook = desk.hook(&hanging).await;
+    desk.try_publish((0..40).map(|_| event("{}")).collect()).await.expect("they are accepted");
+    let most = desk.app().settings().delivery.max_in_flight_per_webhook;
+    assert!(most > OPENS_AFTER, "enough to open a circuit");
+    hanging.wait_for(most, PATIENCE).await;
+    let quick = Receiver::ok();
+    desk.house.clock.advance(Duration::from_millis(1));
+    let patch = WebhookPatch { url: Some(quick.url("/new")), ..WebhookPatch::default() };
+    desk.app().edit_webhook(grant(&operator(), desk.workspace), hook.id, patch).await.expect("edited");
+    // The clock stands: an open circuit would never be probed.
+    quick.wait_for(40 - most, PATIENCE).await;
+}

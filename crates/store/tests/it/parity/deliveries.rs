@@ -49,14 +49,19 @@ pub(super) const STEPS: &[Step] = &[
         })
     }),
     ("deliveries.put_back", |dice| {
-        write(deliveries::PutBack { deliveries: vec![(dice.workspace(), delivery_id(dice))] })
+        let deliveries = vec![(dice.workspace(), delivery_id(dice))];
+        write(deliveries::PutBack { deliveries, leased_by: node(dice) })
     }),
     ("deliveries.release_node", |dice| {
         write(deliveries::ReleaseNode { leased_by: node(dice), leases_end_by: dice.at() })
     }),
     ("deliveries.next_due", |_| read(deliveries::NextDue)),
     ("deliveries.waiting_webhooks", |dice| {
-        let after = dice.maybe(|dice| (dice.workspace(), dice.webhook()));
+        let after = dice.maybe(|dice| deliveries::WaitingAt {
+            workspace: dice.workspace(),
+            webhook: dice.webhook(),
+            due_at: dice.pick(&[deliveries::WAITING, deliveries::PARKED]),
+        });
         read(deliveries::WaitingWebhooks { after, rows: 1 + dice.small(3) })
     }),
     ("deliveries.sweep", |dice| {
