@@ -9,6 +9,7 @@ pub mod circuit;
 pub mod credential;
 pub mod delivery;
 pub mod event;
+pub mod failing;
 pub mod fields;
 pub mod forwarded;
 pub mod grant;
