@@ -16,6 +16,7 @@ pub mod grant;
 pub mod header;
 pub mod id;
 pub mod key;
+pub mod operator_event;
 pub mod pace;
 pub mod payload;
 pub mod problem;

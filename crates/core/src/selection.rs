@@ -1,6 +1,8 @@
-//! Which events a webhook wants: event types by name, groups as `portfolio.*`, or `*` for all, future ones included.
+//! Which events a webhook wants: event types by name, groups as `portfolio.*`, or `*` for all of the platform, future ones
+//! included. Keybell's own [operator events](crate::operator_event) are not among those: they are named, or `keybell.*`.
 
 use crate::event::TypeName;
+use crate::operator_event;
 
 /// Most patterns of one webhook. Whoever wants more wants a group.
 pub const SELECTION_MAX: usize = 256;
@@ -14,7 +16,7 @@ pub struct Selection {
 /// One entry of a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pattern {
-    /// `*`: every type.
+    /// `*`: every type but Keybell's own.
     All,
     /// `group.*`: every type of a group.
     Group(TypeName),
@@ -54,7 +56,7 @@ impl Pattern {
     /// Whether it selects the type of that name and group.
     pub fn wants(&self, type_name: &str, group: &str) -> bool {
         match self {
-            Pattern::All => true,
+            Pattern::All => !operator_event::is_reserved(type_name),
             Pattern::Group(wanted) => wanted.as_str() == group,
             Pattern::Type(wanted) => wanted.as_str() == type_name,
         }
@@ -111,6 +113,16 @@ mod tests {
         assert!(!some.wants("research_report.updated", "research_report"));
         assert!(some.wants("portfolio.rebalanced", "portfolio"));
         assert!(selection(&["*"]).expect("a selection").wants("anything", "else"));
+    }
+
+    #[test]
+    fn all_of_a_platforms_events_are_not_keybells_own() {
+        let wants = |patterns: &[&str]| {
+            selection(patterns).expect("a selection").wants(operator_event::WEBHOOK_FAILING, "keybell")
+        };
+        assert!(!wants(&["*"]));
+        assert!(wants(&["keybell.*"]) && wants(&["*", "keybell.webhook.failing"]));
+        assert!(!wants(&["keybell.webhook.disabled"]));
     }
 
     #[test]
