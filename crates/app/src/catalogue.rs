@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jsonschema::Validator;
-use keybell_core::{Code, FieldError, Problem};
+use keybell_core::operator_event::{self, BuiltIn};
+use keybell_core::{Code, FieldError, Problem, Timestamp};
 use keybell_store::ops::event_types::{EventType as StoredType, LoadEventTypes};
 use keybell_store::ops::scopes::{LoadScopes, Scope};
 use keybell_store::{Store, StoreError};
@@ -31,11 +32,16 @@ pub struct LiveType {
 }
 
 impl Catalogue {
-    /// Reads the whole catalogue.
+    /// Reads the whole catalogue, and adds the event types that are Keybell's own.
     pub(crate) async fn load(&self, store: &Store) -> Result<(), StoreError> {
         for stored in store.read(LoadEventTypes).await? {
             let live =
                 LiveType::of(stored).map_err(|_| StoreError::Corrupt { what: "event type's schema" })?;
+            self.put_type(live);
+        }
+        // Last, so that one of their names that was declared before it was reserved is ours now.
+        for built_in in &operator_event::ALL {
+            let live = LiveType::of(of_built_in(built_in)).expect("a test makes each of them ready");
             self.put_type(live);
         }
         let scopes = self.scopes.pin();
@@ -123,6 +129,19 @@ impl LiveType {
         let errors: Vec<FieldError> =
             validator.iter_errors(&value).take(SCHEMA_ERRORS_MAX).map(place).collect();
         if errors.is_empty() { Ok(()) } else { Err(mismatch(errors)) }
+    }
+}
+
+/// A built-in event type. It was always there.
+fn of_built_in(built_in: &BuiltIn) -> StoredType {
+    StoredType {
+        name: built_in.name.to_owned(),
+        group: operator_event::GROUP.to_owned(),
+        description: built_in.description.to_owned(),
+        schema_json: Some(built_in.schema.to_owned()),
+        example_json: Some(built_in.example.to_owned()),
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keybell_core::event::{DATA_BYTES_MAX, TypeName, check_data};
 use keybell_core::fields;
 use keybell_core::grant::{OperatorGrant, Origin};
+use keybell_core::operator_event::is_reserved;
 use keybell_core::{ActorRef, Code, FieldError, Problem, Timestamp};
 use keybell_store::ops::event_types::{
     ArchiveEventType, EditEventType, EventType as StoredType, InsertEventType, Written,
@@ -21,6 +22,10 @@ use crate::{App, Listing, Page, audit};
 pub const EVENT_TYPES_MAX: i64 = 10_000;
 /// Most bytes of an event type's schema: all are in memory, made ready.
 pub const SCHEMA_BYTES_MAX: usize = 64 * 1024;
+
+/// What is said of a name that is Keybell's own.
+const RESERVED: &str = "must not be `keybell`, nor begin with `keybell.`: those are Keybell's own event types, which it publishes \
+                        itself and nobody changes";
 
 /// An event type, as it is shown.
 #[derive(Clone, Debug, Serialize)]
@@ -80,6 +85,7 @@ impl App {
     ) -> Result<EventType, Problem> {
         let name = TypeName::parse(&new.name)
             .map_err(|error| Problem::field("name", "invalid", error.to_string()))?;
+        refuse_reserved("name", &new.name)?;
         let now = self.now();
         let stored = StoredType {
             group: new.group.unwrap_or_else(|| name.default_group().to_owned()),
@@ -121,6 +127,7 @@ impl App {
         name: &str,
         patch: EventTypePatch,
     ) -> Result<EventType, Problem> {
+        refuse_reserved("name", name)?;
         let _changing = self.catalogue().changing.lock().await;
         let live = self.catalogue().event_type(name).ok_or_else(|| Problem::from(Code::NotFound))?;
         let before = &live.stored;
@@ -163,6 +170,7 @@ impl App {
 
     /// Archives an event type: events of it are refused from then on. What was delivered stays as it is.
     pub async fn archive_event_type(&self, grant: OperatorGrant, name: &str) -> Result<(), Problem> {
+        refuse_reserved("name", name)?;
         let _changing = self.catalogue().changing.lock().await;
         let at = self.now();
         let op = ArchiveEventType {
@@ -248,6 +256,8 @@ fn check(stored: StoredType) -> Result<LiveType, Problem> {
     };
     if let Err(error) = TypeName::parse(&stored.group) {
         wrong("group", "invalid", error.to_string());
+    } else if is_reserved(&stored.group) {
+        wrong("group", "reserved", RESERVED.to_owned());
     }
     if let Some(schema) = &stored.schema_json
         && schema.len() > SCHEMA_BYTES_MAX
@@ -277,6 +287,11 @@ fn check(stored: StoredType) -> Result<LiveType, Problem> {
         return Err(Problem::field("example", "schema", format!("does not fit the schema: {first}")));
     }
     Ok(live)
+}
+
+/// Refuses a name that is Keybell's own, in the field that has it.
+pub(crate) fn refuse_reserved(field: impl Into<String>, name: &str) -> Result<(), Problem> {
+    if is_reserved(name) { Err(Problem::field(field, "reserved", RESERVED)) } else { Ok(()) }
 }
 
 fn shown(stored: StoredType) -> Result<EventType, Problem> {

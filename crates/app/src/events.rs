@@ -11,6 +11,7 @@ use keybell_store::ops::events::{
 };
 use serde_json::value::RawValue;
 
+use crate::event_types::refuse_reserved;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
@@ -112,6 +113,7 @@ impl App {
     ) -> Result<Checked, Problem> {
         let bad_type = |error| Problem::field(format!("{place}type"), "invalid", format!("{error}"));
         let name = TypeName::parse(&event.event_type).map_err(bad_type)?;
+        refuse_reserved(format!("{place}type"), name.as_str())?;
         let data: Box<str> = event.data.into();
         check_data(data.as_bytes()).map_err(|bad| at(place, bad.into()))?;
         if self.settings().event_types_on_the_fly {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use keybell_app::event_types::{EventTypePatch, NewEventType, SCHEMA_BYTES_MAX};
+use keybell_app::events::NewEvent;
 use keybell_app::keys::NewKey;
 use keybell_app::scopes::NewScope;
-use keybell_app::{App, Page};
+use keybell_app::{App, Page, Settings};
 use keybell_core::key::Environment;
 use keybell_core::seal::MasterKey;
-use keybell_core::{Code, scope};
+use keybell_core::{Code, operator_event, scope};
 use serde_json::Map;
 use serde_json::value::RawValue;
 
@@ -32,9 +33,54 @@ fn new(name: &str) -> NewEventType {
 const SCHEMA: &str =
     r#"{"type": "object", "required": ["title"], "properties": {"title": {"type": "string"}}}"#;
 
+/// The names of the platform's event types, newest first. Keybell's own come last.
 fn names(app: &App) -> Vec<String> {
     let listed = app.list_event_types(&Page::default()).expect("everybody may");
-    listed.data.into_iter().map(|event_type| event_type.name).collect()
+    let mut names: Vec<_> = listed.data.into_iter().map(|event_type| event_type.name).collect();
+    let own = names.split_off(names.len() - operator_event::ALL.len());
+    assert_eq!(own, [operator_event::WEBHOOK_FAILING, operator_event::WEBHOOK_DISABLED]);
+    names
+}
+
+#[tokio::test]
+async fn keybells_own_event_types_are_always_there_and_nobodys_to_change() {
+    let house = house(On::Memory).await;
+    let app = &house.app;
+    assert_eq!(names(app).len(), 0);
+    for built_in in &operator_event::ALL {
+        let shown = app.event_type(built_in.name).expect("it is there");
+        assert_eq!(shown.group, operator_event::GROUP);
+        let live = app.catalogue().event_type(built_in.name).expect("it is there");
+        live.check_data(shown.example.expect("an example").get()).expect("the example fits the schema");
+
+        let reserved = |field: &str| vec![(field.to_owned(), "reserved")];
+        let patch = EventTypePatch { description: Some("Mine".to_owned()), ..EventTypePatch::default() };
+        assert_eq!(fields(app.edit_event_type(operates(), built_in.name, patch).await), reserved("name"));
+        assert_eq!(fields(app.archive_event_type(operates(), built_in.name).await), reserved("name"));
+        assert_eq!(fields(app.create_event_type(operates(), new(built_in.name)).await), reserved("name"));
+    }
+    let reserved = |field: &str| vec![(field.to_owned(), "reserved")];
+    for name in ["keybell", "keybell.anything"] {
+        assert_eq!(fields(app.create_event_type(operates(), new(name)).await), reserved("name"), "{name}");
+    }
+    let of_our_group = NewEventType { group: Some("keybell".to_owned()), ..new("a.b") };
+    assert_eq!(fields(app.create_event_type(operates(), of_our_group).await), reserved("group"));
+    app.create_event_type(operates(), new("keybells.rung")).await.expect("it only looks alike");
+}
+
+#[tokio::test]
+async fn keybells_own_events_are_published_by_nobody_else() {
+    for on_the_fly in [false, true] {
+        let settings = Settings { event_types_on_the_fly: on_the_fly, ..crate::house::settings() };
+        let house = crate::house::House::start(On::Memory, settings).await;
+        let workspace = make(&house.app, "Acme", None).await;
+        for name in [operator_event::WEBHOOK_DISABLED, "keybell.anything"] {
+            let event =
+                NewEvent { event_type: name.to_owned(), data: json("{}"), id: None, occurred_at: None };
+            let refused = house.app.publish(vec![(grant(&operator(), workspace.id), event)]).await;
+            assert_eq!(fields(refused), [("type".to_owned(), "reserved")], "{name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -143,7 +189,9 @@ async fn event_types_are_listed_in_pages() {
     };
     let (first, cursor) = page(None);
     assert_eq!(first, ["c", "b"]);
-    assert_eq!(page(cursor), (vec!["a".to_owned()], None));
+    let (second, cursor) = page(cursor);
+    assert_eq!(second, ["a", operator_event::WEBHOOK_FAILING]);
+    assert_eq!(page(cursor), (vec![operator_event::WEBHOOK_DISABLED.to_owned()], None));
 }
 
 #[tokio::test]
