@@ -125,6 +125,7 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&randomness),
             Arc::clone(&registry),
+            Arc::clone(&directory),
             bounds,
         );
         let rate_limiter = RateLimiter::new(&settings.rate_limits);

@@ -78,6 +78,10 @@ pub struct DeliverySettings {
     pub max_in_flight: usize,
     /// Requests under way at once to one webhook.
     pub max_in_flight_per_webhook: usize,
+    /// After how long of nothing but failures a webhook is disabled; `None` for never.
+    pub disable_failing_after: Option<Duration>,
+    /// The workspace where operator events about all webhooks are published too: its id, or the platform's own id for it.
+    pub operator_workspace: Option<String>,
 }
 
 impl Default for DeliverySettings {
@@ -92,6 +96,8 @@ impl Default for DeliverySettings {
             retry_jitter_percent: jitter_percent,
             max_in_flight: 1_024,
             max_in_flight_per_webhook: 16,
+            disable_failing_after: Some(Duration::from_hours(5 * 24)),
+            operator_workspace: None,
         }
     }
 }

@@ -147,11 +147,7 @@ impl App {
                 Problem::new(Code::NotFound, detail)
             });
         }
-        let found = match WorkspaceId::parse(text) {
-            Some(id) => self.directory().has(id).then_some(id),
-            None => self.directory().by_external_id(text),
-        };
-        found.ok_or_else(|| Code::NotFound.into())
+        self.directory().named(text).ok_or_else(|| Code::NotFound.into())
     }
 
     /// What the platform calls a workspace. From memory.

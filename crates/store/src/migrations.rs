@@ -31,6 +31,11 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
         name: "waiting_deliveries",
         text: include_str!("../migrations/0003_waiting_deliveries.sql"),
     },
+    Migration {
+        number: 4,
+        name: "failing_webhooks",
+        text: include_str!("../migrations/0005_failing_webhooks.sql"),
+    },
 ];
 
 /// Where the applied steps are remembered; in the same words as the steps.

@@ -4,11 +4,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keybell_core::{DeliveryId, WebhookId};
 use tokio::sync::Notify;
+
+use super::health::Pulse;
 
 /// Most deliveries in memory: a second or two of work, at some hundred bytes each beside their data.
 pub const IN_MEMORY_MAX: usize = 65_536;
@@ -77,7 +79,7 @@ pub(super) struct Gauge {
     /// How many it may have in memory: as many as it gets through before their leases end.
     cap: AtomicUsize,
     behind: AtomicBool,
-    health: AtomicU8,
+    pulse: Pulse,
 }
 
 impl Gauge {
@@ -87,7 +89,7 @@ impl Gauge {
             in_memory: AtomicUsize::new(0),
             cap: AtomicUsize::new(bounds.per_webhook),
             behind: AtomicBool::new(false),
-            health: AtomicU8::new(HEALTH_UNKNOWN),
+            pulse: Pulse::default(),
         }
     }
 }
@@ -133,6 +135,11 @@ impl Book {
     pub(super) fn gauge(&self, webhook: WebhookId) -> Arc<Gauge> {
         let webhooks = self.webhooks.pin();
         Arc::clone(webhooks.get_or_insert_with(webhook, || Arc::new(Gauge::within(self.bounds))))
+    }
+
+    /// The gauge of a webhook, where there is one.
+    pub(super) fn known(&self, webhook: WebhookId) -> Option<Arc<Gauge>> {
+        self.webhooks.pin().get(&webhook).cloned()
     }
 
     /// Forgets a webhook that was deleted.
@@ -247,11 +254,6 @@ impl Drop for Place {
     }
 }
 
-/// Not known since the start, answering, failing.
-const HEALTH_UNKNOWN: u8 = 0;
-const HEALTH_GOOD: u8 = 1;
-const HEALTH_BAD: u8 = 2;
-
 impl Gauge {
     /// How many deliveries of this webhook may be in memory.
     pub(super) fn cap(&self) -> usize {
@@ -286,20 +288,9 @@ impl Gauge {
         self.behind.store(behind, Ordering::Relaxed);
     }
 
-    /// Whether its last attempt since the start went well.
-    pub(super) fn is_good(&self) -> bool {
-        self.health.load(Ordering::Relaxed) == HEALTH_GOOD
-    }
-
-    /// Notes how an attempt went; true where that is news.
-    pub(super) fn note_health(&self, good: bool) -> bool {
-        let health = if good { HEALTH_GOOD } else { HEALTH_BAD };
-        self.health.swap(health, Ordering::Relaxed) != health
-    }
-
-    /// Forgets how attempts went, so that the next one is news again.
-    pub(super) fn forget_health(&self) {
-        self.health.store(HEALTH_UNKNOWN, Ordering::Relaxed);
+    /// How attempts at this webhook went.
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 }
 

@@ -11,6 +11,7 @@ pub mod client;
 pub mod connect;
 mod dispatch;
 pub mod exchange;
+mod health;
 mod house;
 mod ingest;
 mod job;
@@ -43,12 +44,14 @@ use tokio::time::Instant;
 use crate::problems::of_store;
 use crate::registry::Registry;
 use crate::settings::{RetentionSettings, Settings};
+use crate::workspaces::Directory;
 use book::Book;
 use claim::Due;
 use client::Client;
 use connect::{Connector, SystemResolver};
 use dispatch::{Message, Shard};
 use exchange::Transport;
+use health::HealthRules;
 use ingest::Ingest;
 use job::Job;
 use record::Recorder;
@@ -85,7 +88,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     registry: Arc<Registry>,
+    directory: Arc<Directory>,
     rules: Rules,
+    health: HealthRules,
     policy: TargetPolicy,
     retention: RetentionSettings,
     under_way_max: usize,
@@ -128,9 +133,14 @@ impl Engine {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
         registry: Arc<Registry>,
+        directory: Arc<Directory>,
         bounds: Bounds,
     ) -> Engine {
         let delivery = &settings.delivery;
+        let health = HealthRules {
+            disable_after: delivery.disable_failing_after,
+            operator_workspace: delivery.operator_workspace.clone(),
+        };
         let retry = RetryPolicy {
             schedule: delivery.retry_schedule.clone(),
             jitter_percent: delivery.retry_jitter_percent,
@@ -146,6 +156,8 @@ impl Engine {
             clock,
             randomness,
             registry,
+            directory,
+            health,
             policy: delivery.target_policy(),
             retention: settings.retention.clone(),
             under_way_max: delivery.max_in_flight,

@@ -118,7 +118,7 @@ impl Queue {
         self.route = None;
         self.circuit = Circuit::default();
         self.endpoint = self.endpoint.wrapping_add(1);
-        self.gauge.forget_health();
+        self.gauge.pulse().forget();
     }
 
     /// The next attempt, where it may begin at `now` over `route`: then it counts as under way. `per_webhook_max` is what

@@ -7,10 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keybell_core::delivery::Step;
-use keybell_core::{AuditId, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::StoreError;
-use keybell_store::ops::attempts::{After, Health, HealthChange, Outcome, RecordAttempts};
+use keybell_store::ops::attempts::{After, Outcome, RecordAttempts};
+use keybell_store::ops::webhook_health::{HealthChange, Judged};
 
 use super::Shared;
 use super::book::{Gauge, Place};
@@ -91,34 +90,15 @@ impl Shared {
         }
     }
 
-    fn health_change(&self, attempted: &Attempted, gauge: &Gauge) -> Option<HealthChange> {
-        let at = self.clock.now();
-        let health = match attempted.step {
-            Step::GiveUpAndDisable => {
-                gauge.forget_health();
-                Health::Gone { audit: AuditId::new(at, self.randomness.as_ref()) }
-            }
-            Step::Succeeded => gauge.note_health(true).then_some(Health::Healthy)?,
-            Step::RetryAt(_) | Step::GiveUp => gauge.note_health(false).then_some(Health::Failing)?,
-        };
-        let outcome = &attempted.outcome;
-        Some(HealthChange { workspace: outcome.workspace, webhook: outcome.webhook, at, health })
-    }
-
     fn write(self: &Arc<Self>, batch: Batch, tried: u32) {
         let op = RecordAttempts { outcomes: Arc::clone(&batch.outcomes), health: Arc::clone(&batch.health) };
         let shared = Arc::clone(self);
         self.store.write_then(op, move |result| shared.written(batch, tried, result));
     }
 
-    fn written(
-        self: &Arc<Self>,
-        batch: Batch,
-        tried: u32,
-        result: Result<Vec<(WorkspaceId, WebhookId)>, StoreError>,
-    ) {
+    fn written(self: &Arc<Self>, batch: Batch, tried: u32, result: Result<Vec<Judged>, StoreError>) {
         match result {
-            Ok(disabled) => self.recorded(&batch, &disabled),
+            Ok(judged) => self.recorded(&batch, &judged),
             Err(StoreError::Unavailable { .. } | StoreError::Busy { .. }) if tried < WRITE_TRIES_MAX => {
                 let shared = Arc::clone(self);
                 self.spawn(async move {
@@ -130,6 +110,7 @@ impl Shared {
             Err(error) => {
                 let outcomes = batch.outcomes.len();
                 tracing::error!(%error, outcomes, "outcomes were not recorded: these attempts will be repeated");
+                self.not_judged(&batch.health);
             }
         }
         drop(batch.places);
@@ -140,7 +121,7 @@ impl Shared {
         }
     }
 
-    fn recorded(self: &Arc<Self>, batch: &Batch, disabled: &[(WorkspaceId, WebhookId)]) {
+    fn recorded(&self, batch: &Batch, judged: &[Judged]) {
         let earliest = batch.outcomes.iter().filter_map(|outcome| match outcome.after {
             After::Retry { at } => Some(at),
             After::Finished { .. } => None,
@@ -148,17 +129,6 @@ impl Shared {
         if let Some(at) = earliest.min() {
             self.due.at(at);
         }
-        for (workspace, webhook) in disabled {
-            let version = disabled_at(batch, *webhook);
-            self.registry.switch_off(*workspace, *webhook, version);
-            tracing::info!(webhook.id = %webhook, "webhook disabled: its endpoint answered that it is gone");
-            self.webhook_changed(*workspace, *webhook);
-        }
+        self.judged(judged);
     }
-}
-
-fn disabled_at(batch: &Batch, webhook: WebhookId) -> Timestamp {
-    let gone =
-        |change: &&HealthChange| change.webhook == webhook && matches!(change.health, Health::Gone { .. });
-    batch.health.iter().find(gone).map_or(Timestamp::EPOCH, |change| change.at)
 }

@@ -76,7 +76,7 @@ impl Shard {
             let (now, book) = (self.shared.clock.now(), &self.shared.book);
             let claim_rows = book.bounds().claim_rows;
             let rows_max = match queue.circuit.pass(now) {
-                Pass::Closed if queue.gauge.is_good() => claim_rows,
+                Pass::Closed if queue.gauge.pulse().is_good() => claim_rows,
                 Pass::Closed => FIRST_ROWS.min(claim_rows),
                 Pass::Probe => 1,
                 Pass::Probing | Pass::NotBefore(_) => continue,

@@ -74,6 +74,7 @@ impl App {
             let stored = StoredWebhook { record: record.clone(), secrets };
             let live = LiveWebhook::open(&stored, &Seals::of(self.sealer(), &record))?;
             let op = EditWebhook {
+                begins_anew: begins_anew(&before, &record),
                 record: record.clone(),
                 from,
                 only_made_by: grant.only_made_by().map(str::to_owned),
@@ -133,8 +134,7 @@ impl App {
         match patch.enabled {
             None => {}
             Some(true) if before.disabled.is_none() => {}
-            // A fresh start: what failed before does not count against it.
-            Some(true) => (record.disabled, record.failing_since) = (None, None),
+            Some(true) => record.disabled = None,
             Some(false) => record.disabled = before.disabled.or(Some(DisabledReason::ByMember)),
         }
         if let Some(limit) = patch.rate_limit {
@@ -155,8 +155,16 @@ impl App {
             errors.one(common::metadata(&record.metadata));
         }
         errors.refuse_any()?;
+        if begins_anew(before, &record) {
+            record.failing_since = None;
+        }
         Ok(record)
     }
+}
+
+/// Whether what failed before no longer counts against a webhook: somebody switched it on, or points it elsewhere.
+fn begins_anew(before: &WebhookRecord, after: &WebhookRecord) -> bool {
+    (before.disabled.is_some() && after.disabled.is_none()) || before.url != after.url
 }
 
 /// What an edit changed, for the audit log; of a secret header only that it did.

@@ -70,8 +70,16 @@ impl Directory {
     }
 
     /// The workspace that the platform calls `external_id`.
-    pub(super) fn by_external_id(&self, external_id: &str) -> Option<WorkspaceId> {
+    fn by_external_id(&self, external_id: &str) -> Option<WorkspaceId> {
         self.by_external_id.pin().get(external_id).copied()
+    }
+
+    /// The workspace that `text` names: by its id or by the platform's own.
+    pub(crate) fn named(&self, text: &str) -> Option<WorkspaceId> {
+        match WorkspaceId::parse(text) {
+            Some(id) => self.has(id).then_some(id),
+            None => self.by_external_id(text),
+        }
     }
 
     /// What the platform calls a workspace.

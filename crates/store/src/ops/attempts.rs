@@ -1,16 +1,15 @@
 //! Attempts: what was sent and what came back, recorded many at a time.
 //!
 //! One [`RecordAttempts`] holds the outcomes of many deliveries. A delivery that came to an end leaves the table of
-//! pending ones and becomes a compact row of history; one that is tried again gets its next time. A webhook that is gone
-//! is disabled in the same transaction, with its audit entry.
+//! pending ones and becomes a compact row of history; one that is tried again gets its next time. What the outcomes mean
+//! for their webhooks is written [in the same transaction](super::webhook_health).
 
 use std::sync::Arc;
 
-use keybell_core::grant::Origin;
-use keybell_core::{ActorRef, AuditId, DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
+use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
-use crate::ops::audit::{self, AuditFact};
+use crate::ops::webhook_health::{self, HealthChange, Judged};
 use crate::tx::{Arg, Isolation, Op, Read, Row, Tx};
 use crate::{bulks, statements};
 
@@ -20,12 +19,6 @@ statements! {
                    response_truncated, error_code, error FROM attempts \
                    WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY number";
     EVENT_IS_THERE = "SELECT 1 FROM events WHERE workspace_id = $1 AND id = $2";
-    DISABLE_GONE = "UPDATE webhooks SET enabled = 0, disabled_reason = 'gone', updated_at = $3 \
-                    WHERE workspace_id = $1 AND id = $2 AND enabled = 1";
-    FAILING = "UPDATE webhooks SET failing_since = $3 \
-               WHERE workspace_id = $1 AND id = $2 AND failing_since IS NULL";
-    HEALTHY = "UPDATE webhooks SET failing_since = NULL \
-               WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL";
 }
 
 bulks! {
@@ -121,34 +114,7 @@ pub struct Outcome {
     pub after: After,
 }
 
-/// A change of a webhook's health that outcomes brought about.
-#[derive(Clone, Debug)]
-pub struct HealthChange {
-    /// Whose webhook it is.
-    pub workspace: WorkspaceId,
-    /// The webhook.
-    pub webhook: WebhookId,
-    /// When.
-    pub at: Timestamp,
-    /// What changed.
-    pub health: Health,
-}
-
-/// What became of a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It answered well again.
-    Healthy,
-    /// An attempt failed.
-    Failing,
-    /// It answered that it is gone: it is disabled, and `audit` says so.
-    Gone {
-        /// The id of the audit entry.
-        audit: AuditId,
-    },
-}
-
-/// Records outcomes. Gives the webhooks that were disabled by it. Shared with whoever tries again where the store is away.
+/// Records outcomes. Gives what became of webhooks that failed. Shared with whoever tries again where the store is away.
 #[derive(Debug)]
 pub struct RecordAttempts {
     /// The outcomes, no two of the same delivery.
@@ -160,7 +126,7 @@ pub struct RecordAttempts {
 impl Op for RecordAttempts {
     const NAME: &'static str = "attempts.record";
     const ISOLATION: Isolation = Isolation::PerStatement;
-    type Out = Vec<(WorkspaceId, WebhookId)>;
+    type Out = Vec<Judged>;
 
     /// What is taken back of attempts is made again, with the same event ids; what became of a webhook has to last.
     fn must_last(&self) -> bool {
@@ -190,55 +156,7 @@ impl Op for RecordAttempts {
         };
         insert_finished(tx, &kept)?;
         insert_attempts(tx, &kept)?;
-        self.change_health(tx)
-    }
-}
-
-impl RecordAttempts {
-    fn change_health(&self, tx: &mut dyn Tx) -> Result<Vec<(WorkspaceId, WebhookId)>, StoreError> {
-        let mut disabled = Vec::new();
-        for change in self.health.iter() {
-            let webhook = [Arg::from(&change.workspace), Arg::from(&change.webhook)];
-            let at = Arg::from(change.at);
-            match change.health {
-                Health::Healthy => {
-                    tx.exec(&HEALTHY, &webhook)?;
-                }
-                Health::Failing => {
-                    tx.exec(&FAILING, &[webhook[0], webhook[1], at])?;
-                }
-                Health::Gone { audit } => {
-                    if tx.exec(&DISABLE_GONE, &[webhook[0], webhook[1], at])? == 1 {
-                        audit::entry(
-                            tx,
-                            change.workspace,
-                            &keybell(),
-                            &Origin::default(),
-                            &gone(change, audit),
-                        )?;
-                        disabled.push((change.workspace, change.webhook));
-                    }
-                }
-            }
-        }
-        Ok(disabled)
-    }
-}
-
-/// Who acts where nobody asked for it.
-fn keybell() -> ActorRef {
-    ActorRef { kind: "system".to_owned(), id: "keybell".to_owned(), name: "Keybell".to_owned() }
-}
-
-fn gone(change: &HealthChange, audit: AuditId) -> AuditFact {
-    AuditFact {
-        id: audit,
-        at: change.at,
-        action: "webhook.disabled",
-        target_kind: "webhook",
-        target_id: change.webhook.to_string(),
-        changes_json: r#"{"enabled":{"from":true,"to":false},"disabled_reason":{"from":null,"to":"gone"}}"#
-            .to_owned(),
+        webhook_health::apply(tx, &self.health)
     }
 }
 

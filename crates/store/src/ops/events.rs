@@ -167,18 +167,7 @@ impl AcceptEvents {
                 } else {
                     (WAITING, Arg::Null)
                 };
-                values.extend_from_slice(&[
-                    (&event.record.workspace).into(),
-                    (&delivery.id).into(),
-                    (&delivery.webhook).into(),
-                    (&event.record.key).into(),
-                    (&event.record.event_type).into(),
-                    Arg::Int(0),
-                    "first".into(),
-                    self.now.into(),
-                    due_at.into(),
-                    by,
-                ]);
+                push_delivery(&mut values, event, delivery, self.now, due_at, by);
             }
         }
         tx.bulk(&INSERT_DELIVERIES, &values)?;
@@ -201,6 +190,44 @@ fn insert_events(tx: &mut dyn Tx, events: &[&NewEvent]) -> Result<u64, StoreErro
         ]);
     }
     tx.bulk(&INSERT_EVENTS, &values)
+}
+
+/// Keeps events that Keybell publishes itself, in the transaction of what they tell of. Their ids are new, and their
+/// deliveries wait on disk for whoever takes them first, due at `now`.
+pub(super) fn insert_due(tx: &mut dyn Tx, events: &[NewEvent], now: Timestamp) -> Result<(), StoreError> {
+    let all: Vec<&NewEvent> = events.iter().collect();
+    insert_events(tx, &all)?;
+    let mut values = Vec::new();
+    for event in events {
+        for delivery in &event.deliveries {
+            push_delivery(&mut values, event, delivery, now, now, Arg::Null);
+        }
+    }
+    tx.bulk(&INSERT_DELIVERIES, &values)?;
+    Ok(())
+}
+
+/// The row of a delivery.
+fn push_delivery<'a>(
+    values: &mut Vec<Arg<'a>>,
+    event: &'a NewEvent,
+    delivery: &'a NewDelivery,
+    now: Timestamp,
+    due_at: Timestamp,
+    leased_by: Arg<'a>,
+) {
+    values.extend_from_slice(&[
+        (&event.record.workspace).into(),
+        (&delivery.id).into(),
+        (&delivery.webhook).into(),
+        (&event.record.key).into(),
+        (&event.record.event_type).into(),
+        Arg::Int(0),
+        "first".into(),
+        now.into(),
+        due_at.into(),
+        leased_by,
+    ]);
 }
 
 fn delete_events(tx: &mut dyn Tx, events: &[&NewEvent]) -> Result<(), StoreError> {

@@ -20,6 +20,7 @@ pub mod scopes;
 pub mod sessions;
 pub mod signing_secrets;
 pub mod usage;
+pub mod webhook_health;
 pub mod webhooks;
 pub mod workspaces;
 
@@ -52,6 +53,7 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         sessions::STATEMENTS,
         signing_secrets::STATEMENTS,
         usage::STATEMENTS,
+        webhook_health::STATEMENTS,
         webhooks::STATEMENTS,
         workspaces::STATEMENTS,
     ]

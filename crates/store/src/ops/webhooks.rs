@@ -47,10 +47,12 @@ statements! {
     LIST = concat!("SELECT ", shown!(), "WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     LOAD = concat!("SELECT ", shown!(), "WHERE (workspace_id, id) > ($1, $2) ORDER BY workspace_id, id LIMIT $3");
     EDIT = "UPDATE webhooks SET name = $5, description = $6, url = $7, events = $8, content_type = $9, headers = $10, \
-            enabled = $11, disabled_reason = $12, failing_since = $13, rate_limit = $14, max_in_flight = $15, \
-            metadata = $16, updated_at = $17 \
+            enabled = $11, disabled_reason = $12, rate_limit = $13, max_in_flight = $14, metadata = $15, \
+            updated_at = $16 \
             WHERE workspace_id = $1 AND id = $2 AND updated_at = $3 \
             AND (CAST($4 AS TEXT) IS NULL OR created_by_id = $4)";
+    BEGIN_ANEW = "UPDATE webhooks SET failing_since = NULL, failing_last_at = NULL, failing_delivery = NULL, \
+                  failing_several = 0, failing_warned_at = NULL WHERE workspace_id = $1 AND id = $2";
     DELETE = "DELETE FROM webhooks WHERE workspace_id = $1 AND id = $2 \
               AND (CAST($3 AS TEXT) IS NULL OR created_by_id = $3)";
     CREATED_BY = "SELECT created_by_id FROM webhooks WHERE workspace_id = $1 AND id = $2";
@@ -200,8 +202,10 @@ pub enum Changed {
 /// Writes what may be edited of a webhook, made from the version `from`.
 #[derive(Debug)]
 pub struct EditWebhook {
-    /// The webhook as it shall be; its `updated_at` is greater than `from`.
+    /// The webhook as it shall be; its `updated_at` is greater than `from`. Its `failing_since` is not written.
     pub record: WebhookRecord,
+    /// Whether what failed before no longer counts against it.
+    pub begins_anew: bool,
     /// The `updated_at` of what the edit was made from.
     pub from: Timestamp,
     /// Only if it was made by this member.
@@ -234,7 +238,6 @@ impl Op for EditWebhook {
             (&written.headers).into(),
             record.disabled.is_none().into(),
             record.disabled.map(DisabledReason::as_str).into(),
-            record.failing_since.into(),
             written.rate_limit.as_ref().into(),
             record.max_in_flight.map(i64::from).into(),
             (&written.metadata).into(),
@@ -242,6 +245,9 @@ impl Op for EditWebhook {
         ];
         if tx.exec(&EDIT, &args)? == 0 {
             return why_not(tx, record.workspace, record.id, self.only_made_by.as_deref());
+        }
+        if self.begins_anew {
+            tx.exec(&BEGIN_ANEW, &[(&record.workspace).into(), (&record.id).into()])?;
         }
         audit::entry(tx, record.workspace, &self.by, &self.origin, &self.fact)?;
         Ok(Changed::Done)

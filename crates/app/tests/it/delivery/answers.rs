@@ -81,21 +81,33 @@ async fn a_failed_attempt_is_tried_again_by_the_schedule_on_postgres() {
 #[tokio::test]
 async fn retry_after_is_obeyed_and_a_429_without_it_waits_a_minute() {
     let desk = steady(On::Memory).await;
-    let receiver = Receiver::answering([
-        Reply::status(503).header("retry-after", "120"),
-        Reply::status(200),
-        Reply::status(429),
-        Reply::status(200),
-    ]);
-    desk.hook(&receiver).await;
-    for wait in [120, 60] {
+    let waits_for = |status, value: &str| Reply::status(status).header("retry-after", value);
+    // The clock stands at noon of Monday, the 23rd of November 2026, and moves with the waits.
+    for (answer, wait) in [
+        (waits_for(503, "120"), 120),
+        (Reply::status(429), 60),
+        (waits_for(429, "Mon, 23 Nov 2026 12:33:00 GMT"), 30 * 60),
+        (waits_for(503, "86400"), 24 * 3_600),
+        (waits_for(503, "86401"), 24 * 3_600),
+        (waits_for(429, "Fri, 31 Dec 2027 00:00:00 GMT"), 24 * 3_600),
+        (waits_for(503, "Mon, 23 Nov 2026 12:00:00 GMT"), 5),
+        (waits_for(429, "soon"), 60),
+        (waits_for(500, "3600"), 5),
+    ] {
+        let receiver = Receiver::answering([answer, Reply::status(200)]);
+        let hook = desk.hook(&receiver).await;
         let begun = desk.now();
         desk.publish("{}").await;
         desk.quiet().await;
         let newest = desk.deliveries().await.remove(0);
         assert_eq!(newest.next_attempt_at, Some(begun + wait * SECOND));
-        desk.later(wait * SECOND);
+        desk.later(wait * SECOND - Duration::from_millis(1));
+        desk.quiet().await;
+        assert_eq!(receiver.received().len(), 1, "not before its time");
+        desk.later(Duration::from_millis(1));
+        receiver.wait_for(2, PATIENCE).await;
         desk.until_status(DeliveryStatus::Succeeded).await;
+        desk.app().delete_webhook(grant(&operator(), desk.workspace), hook.id).await.expect("deleted");
     }
 }
 

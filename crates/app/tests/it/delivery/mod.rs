@@ -2,6 +2,7 @@
 
 mod accepted;
 mod answers;
+mod failing;
 mod formats;
 mod held_back;
 mod kept;

@@ -129,6 +129,7 @@ pub(super) const STEPS: &[Step] = &[
     ("webhooks.edit", |dice| {
         write(webhooks::EditWebhook {
             record: webhook(dice),
+            begins_anew: dice.once_in(2),
             from: dice.at(),
             only_made_by: dice.maybe(|dice| dice.by().id),
             by: dice.by(),
@@ -194,7 +195,7 @@ fn webhook(dice: &Dice) -> webhooks::WebhookRecord {
         id: dice.webhook(),
         name: dice.text("webhook", 9),
         description: dice.text("about", 9),
-        url: dice.text("https://example.com/", 9),
+        url: dice.text("https://example.com/", 2),
         events: vec![dice.text("type", 6)],
         content_type: dice.pick(&[ContentType::Json, ContentType::Xml]),
         headers: Vec::new(),

@@ -1,9 +1,10 @@
 //! Events, deliveries, attempts, their log, and retention.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keybell_core::{DeliveryId, EventKey};
-use keybell_store::ops::{attempts, deliveries, delivery_log, events, health, retention};
+use keybell_store::ops::{attempts, deliveries, delivery_log, events, health, retention, webhook_health};
 
 use super::dice::Dice;
 use super::{Step, read, write, write_as};
@@ -79,15 +80,11 @@ pub(super) const STEPS: &[Step] = &[
     }),
     ("attempts.record", |dice| {
         let outcomes = (0..=dice.below(3)).map(|place| outcome(dice, place)).collect();
-        let health = dice.maybe(|dice| attempts::HealthChange {
+        let health = dice.maybe(|dice| webhook_health::HealthChange {
             workspace: dice.workspace(),
             webhook: dice.webhook(),
             at: dice.at(),
-            health: match dice.below(3) {
-                0 => attempts::Health::Healthy,
-                1 => attempts::Health::Failing,
-                _ => attempts::Health::Gone { audit: dice.fact("webhook.disabled").id },
-            },
+            health: health_of(dice),
         });
         write(attempts::RecordAttempts {
             outcomes: Arc::new(outcomes),
@@ -187,6 +184,43 @@ fn accept(dice: &Dice) -> super::Ask {
         lease_until: dice.at(),
         leased_by: node(dice),
     })
+}
+
+/// What an attempt said of a webhook. Times after which one is disabled are short, so that all of it comes about.
+fn health_of(dice: &Dice) -> webhook_health::Health {
+    let failure = webhook_health::Failure {
+        delivery: delivery_id(dice),
+        url: dice.text("https://example.com/", 2),
+        error_code: dice.maybe(|_| "timeout".to_owned()),
+        response_status: dice.maybe(|_| 503),
+    };
+    match dice.below(6) {
+        0 => webhook_health::Health::Healthy,
+        1 => webhook_health::Health::Gone { failure, disabling: notice(dice) },
+        _ => webhook_health::Health::Failing {
+            failure,
+            disable_after: dice.pick(&[None, Some(Duration::ZERO), Some(Duration::from_mins(4))]),
+            warning: notice(dice),
+            disabling: notice(dice),
+        },
+    }
+}
+
+fn notice(dice: &Dice) -> Box<webhook_health::Notice> {
+    let event = |dice: &Dice| {
+        let delivery = |dice: &Dice| events::NewDelivery {
+            id: DeliveryId::from_bytes(dice.bytes(16).try_into().expect("sixteen bytes")),
+            webhook: dice.webhook(),
+            in_memory: false,
+        };
+        webhook_health::NoticeEvent {
+            workspace: dice.workspace(),
+            key: EventKey::from_bytes(dice.bytes(16).try_into().expect("sixteen bytes")),
+            deliveries: (0..dice.below(3)).map(|_| delivery(dice)).collect(),
+        }
+    };
+    let events = (0..=dice.below(1)).map(|_| event(dice)).collect();
+    Box::new(webhook_health::Notice { audit: dice.fact("webhook.disabled").id, events })
 }
 
 /// The outcome of one attempt. Those of one call are of different deliveries, as the app's are.
