@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use keybell_app::settings::DeliverySettings;
+use keybell_app::workspaces::EXTERNAL_ID_BYTES_MAX;
 
+use super::duration;
 use super::reader::Reader;
 
 /// Shorter than any answer over a network.
@@ -21,6 +23,13 @@ const JITTER_MAX: u8 = 50;
 /// There are not more ports to call one address from.
 const IN_FLIGHT_MAX: usize = 65_535;
 
+/// Shorter, and a webhook would be disabled for a restart of its receiver.
+const DISABLE_MIN: Duration = Duration::from_hours(1);
+/// A year: longer is `never`.
+const DISABLE_MAX: Duration = Duration::from_hours(365 * 24);
+/// What says that no webhook is disabled for failing.
+const NEVER: [&str; 2] = ["never", "0"];
+
 /// The section, in the words of the use cases.
 pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
     let require_https = from.flag("delivery.require_https");
@@ -31,6 +40,8 @@ pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
     let retry_jitter = from.number("delivery.retry_jitter", 0..=JITTER_MAX);
     let max_in_flight = from.number("delivery.max_in_flight", 1..=IN_FLIGHT_MAX);
     let max_in_flight_per_webhook = from.number("delivery.max_in_flight_per_webhook", 1..=IN_FLIGHT_MAX);
+    let disable_failing_after = disable_failing_after(from);
+    let operator_workspace = operator_workspace(from);
     if let (Some(timeout), Some(connect)) = (timeout, connect_timeout)
         && connect > timeout
     {
@@ -53,5 +64,29 @@ pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
         retry_jitter_percent: retry_jitter?,
         max_in_flight: max_in_flight?,
         max_in_flight_per_webhook: max_in_flight_per_webhook?,
+        disable_failing_after: disable_failing_after?,
+        operator_workspace: operator_workspace?,
+    })
+}
+
+/// `None` inside for never.
+fn disable_failing_after(from: &mut Reader) -> Option<Option<Duration>> {
+    let allowed = "a duration from 1h to 365d such as \"5d\", or \"never\"";
+    from.parsed("delivery.disable_failing_after", allowed, |value| {
+        let text = value.as_str()?;
+        if NEVER.contains(&text) {
+            return Some(None);
+        }
+        duration::parse(text).filter(|after| (DISABLE_MIN..=DISABLE_MAX).contains(after)).map(Some)
+    })
+}
+
+/// `None` inside where there is none. Whether there is such a workspace is looked up when it matters: it may be made later.
+fn operator_workspace(from: &mut Reader) -> Option<Option<String>> {
+    let allowed =
+        format!("empty, or the id or external id of a workspace, at most {EXTERNAL_ID_BYTES_MAX} characters");
+    from.parsed("delivery.operator_workspace", allowed, |value| {
+        let text = value.as_str().filter(|text| text.len() <= EXTERNAL_ID_BYTES_MAX)?;
+        Some((!text.is_empty()).then(|| text.to_owned()))
     })
 }
