@@ -9,3 +9,4 @@ mod postgres_failures;
 mod schema;
 mod sqlite_failures;
 mod statements;
+mod webhook_health;

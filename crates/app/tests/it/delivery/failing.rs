@@ -392,6 +392,26 @@ async fn one_event_that_is_never_taken_disables_nothing_and_neither_do_two_days_
 }
 
 #[tokio::test]
+async fn the_probes_of_an_open_circuit_are_enough_to_judge_by() {
+    let desk = Desk::start(On::Memory, once()).await;
+    let receiver = dead();
+    let hook = desk.hook(&receiver).await;
+    desk.try_publish((0..60).map(|_| event("1")).collect()).await.expect("they are accepted");
+    receiver.wait_for(keybell_core::circuit::OPENS_AFTER, PATIENCE).await;
+    desk.quiet().await;
+    let mut called = receiver.received().len();
+    assert!(called < 40, "the circuit is open");
+    for half_days in 1..=10 {
+        desk.later(HALF_A_DAY);
+        receiver.wait_for(called + 1, PATIENCE).await;
+        desk.quiet().await;
+        called = receiver.received().len();
+        assert_eq!(entries(desk.app(), desk.workspace).await.len(), half_days / 5, "{half_days}");
+    }
+    assert_eq!(shown(&desk, &hook).await.disabled_reason, Some(DisabledReason::Failing));
+}
+
+#[tokio::test]
 async fn never_is_never() {
     let mut settings = once();
     settings.delivery.disable_failing_after = None;
