@@ -135,6 +135,9 @@ fn limits_hold_at_their_ends() {
         ("KEYBELL__DELIVERY__RETRY_JITTER", "50", "51"),
         ("KEYBELL__DELIVERY__MAX_IN_FLIGHT", "65535", "65536"),
         ("KEYBELL__DELIVERY__MAX_IN_FLIGHT_PER_WEBHOOK", "1024", "1025"),
+        ("KEYBELL__DELIVERY__DISABLE_FAILING_AFTER", "1h", "59m"),
+        ("KEYBELL__DELIVERY__DISABLE_FAILING_AFTER", "365d", "366d"),
+        ("KEYBELL__DELIVERY__OPERATOR_WORKSPACE", &"w".repeat(255), &"w".repeat(256)),
         ("KEYBELL__LIMITS__API_KEYS_PER_WORKSPACE", "1000000", "1000001"),
         ("KEYBELL__LIMITS__WEBHOOKS_PER_WORKSPACE", "10000", "10001"),
         ("KEYBELL__RETENTION__EVENTS", "3650d", "3651d"),
@@ -152,6 +155,20 @@ fn limits_hold_at_their_ends() {
         assert_eq!(from_environment(name, inside).map(|_| ()), Ok(()), "{name} {inside}");
         assert!(from_environment(name, past).is_err_and(|why| why.contains("it must be")), "{name} {past}");
     }
+}
+
+#[test]
+fn failing_webhooks_are_disabled_after_five_days_or_never() {
+    let after = |value: &str| {
+        let config = from_environment("KEYBELL__DELIVERY__DISABLE_FAILING_AFTER", value);
+        config.expect("a good value").delivery.disable_failing_after
+    };
+    assert_eq!((after("never"), after("0"), after("2d")), (None, None, Some(Duration::from_hours(48))));
+    let told = |value: &str| {
+        let config = from_environment("KEYBELL__DELIVERY__OPERATOR_WORKSPACE", value);
+        config.expect("a good value").delivery.operator_workspace
+    };
+    assert_eq!((told(""), told("platform")), (None, Some("platform".to_owned())));
 }
 
 #[test]
