@@ -63,7 +63,12 @@ const fn because(reason: DisabledReason) -> &'static str {
         DisabledReason::ByMember => {
             "Somebody switched this webhook off. What waits is sent when it is on again."
         }
-        DisabledReason::Gone => "The endpoint answered 410 Gone, so the webhook was switched off.",
-        DisabledReason::Failing => "The endpoint failed for days, so the webhook was switched off.",
+        DisabledReason::Gone => {
+            "The endpoint answered 410 Gone, so the webhook was switched off. What waits is sent when it is on again."
+        }
+        DisabledReason::Failing => {
+            "Every attempt failed for days, so the webhook was switched off. Mend the endpoint, then enable it: what waits \
+             is sent then."
+        }
     }
 }

@@ -3,6 +3,7 @@
 use keybell_app::event_types::EventType;
 use keybell_app::page::PAGE_LIMIT_MAX;
 use keybell_app::{App, Page};
+use keybell_core::operator_event::is_reserved;
 use keybell_core::payload::{self, ContentType, Envelope};
 use keybell_core::{Problem, WorkspaceId};
 
@@ -56,8 +57,10 @@ pub(super) fn content_types(
     types: &[EventType],
     chosen: ContentType,
 ) -> Vec<(&'static str, &'static str, String, bool)> {
+    // Keybell's own are always there, and say nothing of what this platform sends.
+    let mut of_platform = types.iter().filter(|kind| !is_reserved(&kind.name));
     let with_example =
-        types.iter().find_map(|kind| Some((kind.name.as_str(), kind.example.as_deref()?.get())));
+        of_platform.find_map(|kind| Some((kind.name.as_str(), kind.example.as_deref()?.get())));
     let (event_type, data) = with_example.unwrap_or(EXAMPLE);
     let source = format!("{}/v1/workspaces/{workspace}", base_url(app));
     let envelope = Envelope {
