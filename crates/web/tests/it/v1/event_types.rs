@@ -27,7 +27,35 @@ async fn an_event_type_is_declared_changed_and_archived() {
     assert_eq!(edited["example"], json!({"title": "Chips"}));
     assert_eq!(app.operator().delete(&path).await.status, 204);
     app.operator().get(&path).await.refused(404, "not_found");
-    assert_eq!(app.operator().get(PATH).await.done(200)["data"], json!([]));
+    let listed = app.operator().get(PATH).await.done(200);
+    let names: Vec<_> =
+        listed["data"].as_array().expect("a list").iter().map(|listed| &listed["name"]).collect();
+    assert_eq!(
+        names,
+        ["keybell.webhook.failing", "keybell.webhook.disabled"],
+        "Keybell's own are always there"
+    );
+}
+
+#[tokio::test]
+async fn keybells_own_event_types_are_refused_with_a_sentence() {
+    let app = TestApp::start().await;
+    let operator = app.operator();
+    let path = format!("{PATH}/keybell.webhook.failing");
+    let refusals = [
+        operator.post(PATH, json!({"name": "keybell.mine"})).await,
+        operator.post(PATH, json!({"name": "a.b", "group": "keybell"})).await,
+        operator.patch(&path, json!({"description": "Mine"})).await,
+        operator.delete(&path).await,
+    ];
+    for refused in refusals {
+        let problem = refused.refused(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["code"], "reserved");
+        let message = problem["errors"][0]["message"].as_str().expect("a sentence");
+        assert!(message.starts_with("must not be `keybell`, nor begin with `keybell.`"), "{message}");
+    }
+    let shown = operator.get(&path).await.done(200);
+    assert_eq!((&shown["group"], &shown["example"]["reason"]), (&json!("keybell"), &json!("failing")));
 }
 
 #[tokio::test]
