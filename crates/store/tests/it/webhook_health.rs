@@ -75,14 +75,14 @@ async fn furnished(engine: &Engine, updated_at: Timestamp) -> Store {
     store
 }
 
-fn notice(number: u8, workspace: WorkspaceId) -> Box<Notice> {
+fn notice(number: u8, workspace: WorkspaceId) -> Notice {
     let deliveries = vec![NewDelivery {
         id: DeliveryId::from_bytes([number; 16]),
         webhook: WebhookId::from_bytes([9; 16]),
         in_memory: false,
     }];
     let events = vec![NoticeEvent { workspace, key: EventKey::from_bytes([number; 16]), deliveries }];
-    Box::new(Notice { audit: AuditId::from_bytes([number; 16]), events })
+    Notice { audit: AuditId::from_bytes([number; 16]), events }
 }
 
 fn failure(delivery: u8) -> Failure {
@@ -105,8 +105,8 @@ async fn failed(store: &Store, hours: u32, number: u8) -> Judged {
     let health = Health::Failing {
         failure: failure(number),
         disable_after: Some(10 * HOUR),
-        warning: notice(number, WORKSPACE),
-        disabling: notice(number + 1, WORKSPACE),
+        warning: Box::new(notice(number, WORKSPACE)),
+        disabling: Box::new(notice(number + 1, WORKSPACE)),
     };
     record(store, NOW + hours * HOUR, health).await.remove(0)
 }
@@ -152,7 +152,7 @@ async fn of_two_nodes_that_judge_the_same_failure_one_warns_and_one_disables(eng
 async fn a_workspace_that_is_not_there_is_told_nothing(engine: Engine) {
     let store = furnished(&engine, NOW).await;
     let nowhere = WorkspaceId::from_bytes([7; 16]);
-    let gone = Health::Gone { failure: failure(3), disabling: notice(10, nowhere) };
+    let gone = Health::Gone { failure: failure(3), disabling: Box::new(notice(10, nowhere)) };
     let judged = record(&store, NOW, gone).await.remove(0);
     assert_eq!(judged.told, 0);
     assert_eq!(written(&store).await, (vec!["webhook.disabled".to_owned()], vec![]));
@@ -161,7 +161,7 @@ async fn a_workspace_that_is_not_there_is_told_nothing(engine: Engine) {
 async fn a_disabled_webhook_has_a_greater_version_than_before(engine: Engine) {
     // It was changed by a node whose clock is ahead.
     let store = furnished(&engine, NOW + HOUR).await;
-    let gone = || Health::Gone { failure: failure(3), disabling: notice(10, WORKSPACE) };
+    let gone = || Health::Gone { failure: failure(3), disabling: Box::new(notice(10, WORKSPACE)) };
     let judged = record(&store, NOW, gone()).await.remove(0);
     let version = NOW + HOUR + Duration::from_micros(1);
     assert_eq!(judged.became, Became::Disabled { reason: DisabledReason::Gone, version });

@@ -10,6 +10,7 @@ mod neighbours;
 mod refused;
 mod switched;
 mod tls;
+mod told;
 
 use std::time::Duration;
 

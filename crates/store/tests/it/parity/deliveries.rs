@@ -196,17 +196,17 @@ fn health_of(dice: &Dice) -> webhook_health::Health {
     };
     match dice.below(6) {
         0 => webhook_health::Health::Healthy,
-        1 => webhook_health::Health::Gone { failure, disabling: notice(dice) },
+        1 => webhook_health::Health::Gone { failure, disabling: Box::new(notice(dice)) },
         _ => webhook_health::Health::Failing {
             failure,
             disable_after: dice.pick(&[None, Some(Duration::ZERO), Some(Duration::from_mins(4))]),
-            warning: notice(dice),
-            disabling: notice(dice),
+            warning: Box::new(notice(dice)),
+            disabling: Box::new(notice(dice)),
         },
     }
 }
 
-fn notice(dice: &Dice) -> Box<webhook_health::Notice> {
+fn notice(dice: &Dice) -> webhook_health::Notice {
     let event = |dice: &Dice| {
         let delivery = |dice: &Dice| events::NewDelivery {
             id: DeliveryId::from_bytes(dice.bytes(16).try_into().expect("sixteen bytes")),
@@ -220,7 +220,7 @@ fn notice(dice: &Dice) -> Box<webhook_health::Notice> {
         }
     };
     let events = (0..=dice.below(1)).map(|_| event(dice)).collect();
-    Box::new(webhook_health::Notice { audit: dice.fact("webhook.disabled").id, events })
+    webhook_health::Notice { audit: dice.fact("webhook.disabled").id, events }
 }
 
 /// The outcome of one attempt. Those of one call are of different deliveries, as the app's are.
