@@ -112,8 +112,8 @@ impl App {
         self.write_workspace(op, after).await
     }
 
-    /// Removes a workspace and everything in it. Its keys are refused, and nothing is delivered for it, from the moment
-    /// this answers.
+    /// Removes a workspace and everything in it. Its keys are refused, nothing is delivered for it, and nobody reads
+    /// anything of it, from the moment this answers; its events, deliveries and logs are then cleared in the background.
     pub async fn delete_workspace(&self, grant: Grant<DeleteWorkspace>) -> Result<(), Problem> {
         let id = grant.workspace();
         let _changing = self.directory().changing.lock().await;
@@ -127,9 +127,8 @@ impl App {
         let deleted = self.commit(op, move |deleted| {
             if *deleted {
                 app.forget_keys_of(id);
-                for webhook in app.registry().forget_workspace(id) {
-                    app.engine().webhook_changed(id, webhook);
-                }
+                let webhooks = app.registry().forget_workspace(id);
+                app.engine().workspace_deleted(id, webhooks);
                 app.directory().remove(id);
             }
         });

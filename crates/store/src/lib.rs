@@ -17,12 +17,15 @@ pub mod store;
 pub mod tx;
 pub mod url;
 
+mod activity;
 mod job;
 mod postgres;
 mod shared_error;
 mod sqlite;
 mod threads;
+mod timed;
 
+pub use activity::{Spent, Writing};
 pub use error::StoreError;
 pub use migrations::Migration;
 pub use open::{OpenError, OpenOptions, known_migrations, migrate, pending_migrations};
@@ -30,5 +33,6 @@ pub use sql::{Bulk, Sql};
 pub use sqlite::by_hand::{Hand, Turned};
 pub use stats::Stats;
 pub use store::Store;
+pub use timed::Timed;
 pub use tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 pub use url::{BadDatabaseUrl, DatabaseUrl};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::activity::{Activity, Seen, Spent, Writing};
 use crate::error::StoreError;
 use crate::job::{Job, Pending, Reading};
 use crate::open::{OpenError, OpenOptions};
@@ -26,6 +27,7 @@ pub struct Store {
 struct Inner {
     lanes: Lanes,
     counters: Arc<Counters>,
+    activity: Arc<Activity>,
 }
 
 enum Lanes {
@@ -55,13 +57,17 @@ impl Store {
             writes.close();
             reads.close();
         })?;
-        Ok(Store { inner: Arc::new(Inner { lanes: Lanes::Threads { writes, reads, threads }, counters }) })
+        Ok(Store::over(Lanes::Threads { writes, reads, threads }, counters))
     }
 
     /// An empty database in memory whose operations run on the caller's task, without a thread: for simulations.
     pub fn inline_in_memory() -> Store {
         let (inline, counters) = in_memory();
-        Store { inner: Arc::new(Inner { lanes: Lanes::Inline(Box::new(inline)), counters }) }
+        Store::over(Lanes::Inline(Box::new(inline)), counters)
+    }
+
+    fn over(lanes: Lanes, counters: Arc<Counters>) -> Store {
+        Store { inner: Arc::new(Inner { lanes, counters, activity: Arc::default() }) }
     }
 
     /// An empty database in memory whose operations wait until the [`Hand`] runs them: for simulations that decide what
@@ -70,7 +76,7 @@ impl Store {
         let (inline, counters) = in_memory();
         let lane = Lane::new(inline);
         let hand = Hand::of(&lane);
-        (Store { inner: Arc::new(Inner { lanes: Lanes::ByHand(lane), counters }) }, hand)
+        (Store::over(Lanes::ByHand(lane), counters), hand)
     }
 
     /// Runs `op` as one transaction. The answer comes when it is on disk.
@@ -92,7 +98,13 @@ impl Store {
         O: Op,
         F: FnOnce(Result<O::Out, StoreError>) + Send + 'static,
     {
-        let job = Pending::boxed(op, then);
+        let activity = Arc::clone(&self.inner.activity);
+        let counters = Arc::clone(&self.inner.counters);
+        let seen = Seen { op, activity: Arc::clone(&activity), counters };
+        let job = Pending::boxed(seen, move |ended: Result<_, StoreError>| {
+            activity.note(&ended);
+            then(ended.map(|(out, _)| out));
+        });
         match &self.inner.lanes {
             Lanes::Threads { writes, .. } => self.push(writes, job),
             Lanes::Inline(inline) => inline.write(job),
@@ -134,6 +146,22 @@ impl Store {
                 Stats { writes_waiting: writes as u64, reads_waiting: reads as u64, ..stats }
             }
         }
+    }
+
+    /// The operation that a writer has been at for the longest time; `None` where none is at one: then it waits for work, or
+    /// begins or commits a transaction.
+    pub fn writing(&self) -> Option<Writing> {
+        self.inner.activity.writing()
+    }
+
+    /// What each operation took of the writers' time since the store was opened, by name.
+    pub fn spent(&self) -> Vec<(&'static str, Spent)> {
+        self.inner.activity.spent()
+    }
+
+    /// Why writes fail: the error of one that the disk or the server refused, until another changes something.
+    pub fn failing(&self) -> Option<String> {
+        self.inner.activity.failing()
     }
 
     /// Accepts nothing more, finishes what waits, and comes back when every connection is closed.

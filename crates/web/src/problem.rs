@@ -58,6 +58,7 @@ pub fn status(problem: &Problem) -> StatusCode {
 /// The problem that `response` carries and that nobody has written out yet, logged if it is a fault of ours.
 pub fn take(response: &mut Response, request_id: &RequestId) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
+    metrics::counter!("keybell_problems_total", "code" => problem.code.as_str()).increment(1);
     log(&problem, request_id);
     Some(problem)
 }

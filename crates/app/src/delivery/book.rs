@@ -163,8 +163,17 @@ impl Book {
         let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let (deliveries_max, bytes_max) = self.bounds_for(of_webhook);
-        let fits = of_webhook < gauge.cap() && deliveries < deliveries_max && held + bytes <= bytes_max;
-        if fits { Ok(place) } else { Err(NoPlace::Full) }
+        let limit = if of_webhook >= gauge.cap() {
+            "webhook"
+        } else if deliveries >= deliveries_max {
+            "deliveries"
+        } else if held + bytes > bytes_max {
+            "bytes"
+        } else {
+            return Ok(place);
+        };
+        metrics::counter!("keybell_deliveries_without_room_total", "limit" => limit).increment(1);
+        Err(NoPlace::Full)
     }
 
     /// Whether a delivery is in memory.

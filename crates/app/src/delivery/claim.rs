@@ -54,7 +54,8 @@ impl Due {
         self.sooner.notify_one();
     }
 
-    fn next(&self) -> Timestamp {
+    /// When something is due next, as far as is known.
+    pub(super) fn next(&self) -> Timestamp {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
     }
 }
@@ -64,10 +65,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         wait(&shared).await;
         shared.book.wait_for_room().await;
-        if let Err(error) = claim(&shared).await {
+        shared.pulse.claims_begun.beat();
+        let claimed = claim(&shared).await;
+        shared.pulse.claims_ended.beat();
+        if let Err(error) = claimed {
             tracing::warn!(%error, "what is due could not be claimed; trying again");
             shared.due.at(shared.clock.now());
             tokio::time::sleep(CLAIM_AGAIN_AFTER).await;
+        } else {
+            shared.pulse.claims_done.beat();
         }
     }
 }

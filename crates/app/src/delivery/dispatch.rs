@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::exchange::Transport;
 use super::job::Job;
+use super::pulse::ShardPulse;
 use super::queue::{Next, Queue, SLOW_AFTER};
 use super::refill::{TakenUp, held_back};
 use super::send::{self, Attempted, Route};
@@ -74,6 +75,7 @@ pub(super) struct Shard {
     slow_under_way: usize,
     pub(super) taking_up: bool,
     pub(super) stop_at: Option<Instant>,
+    pulse: Arc<ShardPulse>,
 }
 
 /// An attempt that is over; without what came of it where it panicked.
@@ -86,8 +88,13 @@ struct Done {
 }
 
 impl Shard {
-    /// A shard that sends over `transport`, up to `under_way_max` at once.
-    pub(super) fn new(shared: Arc<Shared>, transport: Arc<dyn Transport>, under_way_max: usize) -> Shard {
+    /// A shard that sends over `transport`, up to `under_way_max` at once, and counts in `pulse` what moves.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        transport: Arc<dyn Transport>,
+        under_way_max: usize,
+        pulse: Arc<ShardPulse>,
+    ) -> Shard {
         Shard {
             shared,
             transport,
@@ -102,6 +109,7 @@ impl Shard {
             slow_under_way: 0,
             taking_up: false,
             stop_at: None,
+            pulse,
         }
     }
 
@@ -135,6 +143,7 @@ impl Shard {
     }
 
     fn told(&mut self, message: Message) {
+        self.pulse.heard.beat();
         match message {
             Message::Jobs(_) if self.stop_at.is_some() => {}
             Message::Jobs(jobs) => jobs.into_iter().for_each(|job| self.enqueue(job)),
@@ -219,6 +228,7 @@ impl Shard {
                 let endpoint = queue.endpoint;
                 let attempt =
                     attempt(Arc::clone(&self.shared), Arc::clone(&self.transport), route, job, endpoint);
+                self.pulse.begun.beat();
                 self.under_way.push(attempt);
                 self.give_turn(webhook);
                 self.want_more(webhook);
@@ -240,6 +250,7 @@ impl Shard {
     }
 
     fn over(&mut self, done: Done) {
+        self.pulse.ended.beat();
         let webhook = done.webhook;
         if let Some(queue) = self.queues.get_mut(&webhook) {
             queue.under_way -= 1;

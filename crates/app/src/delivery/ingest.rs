@@ -70,6 +70,12 @@ impl Ingest {
     pub(super) fn waiting(&self) -> usize {
         self.lock().events
     }
+
+    /// The same, and one more where a write is under way.
+    pub(super) fn on_the_way(&self) -> usize {
+        let gathered = self.lock();
+        gathered.events + usize::from(gathered.under_way)
+    }
 }
 
 impl Gathered {
@@ -160,7 +166,10 @@ impl Shared {
     fn events_written(self: &Arc<Self>, written: Written, result: Result<Vec<CallAnswer>, StoreError>) {
         let Written { news, rest, lease_until } = written;
         let answers = match result {
-            Ok(answers) => answers,
+            Ok(answers) => {
+                self.pulse.events_written.beat();
+                answers
+            }
             Err(error) => {
                 // The error has no copies; each publisher is told what it means.
                 let detail = error.to_string();

@@ -15,13 +15,17 @@ mod health;
 mod house;
 mod ingest;
 mod job;
+mod pace;
 mod pool;
+mod pulse;
 mod queue;
 mod record;
 mod refill;
+mod retention;
 mod send;
 mod stats;
 pub mod target;
+mod watchdog;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -54,16 +58,19 @@ use exchange::Transport;
 use health::HealthRules;
 use ingest::Ingest;
 use job::Job;
+use pulse::{Pulse, ShardPulse, ToShard};
 use record::Recorder;
 use send::Rules;
-use stats::Counters;
+use stats::{Counters, Sample};
+use watchdog::Watchdog;
 
 pub use book::{
     Bounds, IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX, IN_MEMORY_PER_WEBHOOK_MIN,
 };
 pub use ingest::{GATHERED_BYTES_MAX, GATHERED_EVENTS_MAX};
 pub(crate) use job::encoded;
-pub use stats::EngineStats;
+pub use stats::{EngineStats, OnDisk, PENDING_COUNTED_MAX, show_all};
+pub use watchdog::STANDSTILL_AFTER;
 
 /// What a lease holds beside the time of two attempts: for the write that records the outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -106,7 +113,12 @@ struct Shared {
     ingest: Ingest,
     recorder: Recorder,
     recorded_all: Notify,
+    /// Told when a workspace was deleted, for whoever clears what is left of it.
+    workspace_gone: Notify,
     counters: Counters,
+    pulse: Pulse,
+    sample: Sample,
+    watchdog: Watchdog,
     running: OnceLock<Running>,
     stopping: AtomicBool,
 }
@@ -114,7 +126,7 @@ struct Shared {
 /// The tasks of an engine that was started.
 struct Running {
     runtime: Handle,
-    shards: Vec<UnboundedSender<Message>>,
+    shards: Vec<ToShard>,
     changed: UnboundedSender<(WorkspaceId, WebhookId)>,
     tasks: Mutex<Tasks>,
 }
@@ -172,7 +184,11 @@ impl Engine {
             ingest: Ingest::default(),
             recorder: Recorder::default(),
             recorded_all: Notify::new(),
+            workspace_gone: Notify::new(),
             counters: Counters::default(),
+            pulse: Pulse::default(),
+            sample: Sample::default(),
+            watchdog: Watchdog::default(),
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
         };
@@ -202,21 +218,26 @@ impl Engine {
         let runtimes = &runtimes[..runtimes.len().min(shards_max)];
         let under_way_max = shared.under_way_max.div_ceil(runtimes.len()).max(1);
         let (tell, told): (Vec<_>, Vec<_>) = runtimes.iter().map(|_| unbounded_channel()).unzip();
+        let pulses: Vec<_> = runtimes.iter().map(|_| Arc::new(ShardPulse::default())).collect();
+        let shards = tell.into_iter().zip(&pulses).map(|(tell, pulse)| ToShard::new(tell, Arc::clone(pulse)));
         let (changed, to_settle) = unbounded_channel();
         // Who tells a shard finds it, from the first moment on.
-        let running = Running { runtime: first.clone(), shards: tell, changed, tasks: Mutex::default() };
+        let running =
+            Running { runtime: first.clone(), shards: shards.collect(), changed, tasks: Mutex::default() };
         if shared.running.set(running).is_err() {
             return Err(Problem::internal("the engine was started twice"));
         }
         let mut tasks = Tasks::default();
-        for (runtime, told) in runtimes.iter().zip(told) {
-            let work = Shard::new(Arc::clone(shared), transport(), under_way_max).run(told);
+        for ((runtime, told), pulse) in runtimes.iter().zip(told).zip(pulses) {
+            let work = Shard::new(Arc::clone(shared), transport(), under_way_max, pulse).run(told);
             tasks.shards.push(runtime.spawn(work));
         }
         tasks.others.push(first.spawn(house::settle_webhooks(Arc::clone(shared), to_settle)));
-        tasks.others.push(first.spawn(house::retain(Arc::clone(shared), shared.retention.clone())));
+        tasks.others.push(first.spawn(retention::retain(Arc::clone(shared))));
         tasks.others.push(first.spawn(claim::run(Arc::clone(shared))));
         tasks.others.push(first.spawn(claim::find_waiting(Arc::clone(shared))));
+        // On the caller's runtime: the shards' may be what stands still.
+        tasks.others.push(tokio::spawn(watchdog::watch(Arc::clone(shared))));
         if let Some(running) = shared.running.get() {
             *running.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         }
@@ -231,7 +252,7 @@ impl Engine {
         self.shared.stopping.store(true, Ordering::SeqCst);
         let Some(running) = self.shared.running.get() else { return };
         for shard in &running.shards {
-            shard.send(Message::Stop(grace)).ok();
+            shard.tell(Message::Stop(grace));
         }
         let tasks = std::mem::take(&mut *running.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.others.iter().for_each(JoinHandle::abort);
@@ -256,12 +277,21 @@ impl Engine {
         self.shared.webhook_changed(workspace, webhook);
     }
 
+    /// Says that a workspace was deleted, with these webhooks, after that is in the registry: nothing is begun for it any
+    /// more, and what is left of it is cleared.
+    pub(crate) fn workspace_deleted(&self, workspace: WorkspaceId, webhooks: Vec<WebhookId>) {
+        for webhook in webhooks {
+            self.shared.tell(webhook, Message::Changed(workspace, webhook));
+        }
+        self.shared.workspace_gone.notify_one();
+    }
+
     /// Looks at the clock and the disk again: for whoever moved a clock, or wrote to the database by another way.
     pub fn look_again(&self) {
         self.shared.due.now();
         if let Some(running) = self.shared.running.get() {
             for shard in &running.shards {
-                shard.send(Message::Look).ok();
+                shard.tell(Message::Look);
             }
         }
     }
@@ -273,7 +303,7 @@ impl Engine {
 
     /// Deletes what is older than it is kept, as happens every ten minutes by itself. Gives how many rows went.
     pub async fn delete_old(&self) -> Result<u64, Problem> {
-        house::delete_old(&self.shared, &self.shared.retention).await.map_err(of_store)
+        retention::delete_old(&self.shared).await.map_err(of_store)
     }
 
     /// Keeps the events of one call, all or none, and begins their deliveries.
@@ -288,7 +318,7 @@ impl Shared {
         self.running.get().is_some() && !self.stopping.load(Ordering::Relaxed)
     }
 
-    fn shard_of(&self, webhook: WebhookId) -> Option<&UnboundedSender<Message>> {
+    fn shard_of(&self, webhook: WebhookId) -> Option<&ToShard> {
         let shards = &self.running.get()?.shards;
         shards.get(shard_index(webhook, shards.len()))
     }
@@ -296,7 +326,7 @@ impl Shared {
     /// Tells the shard of `webhook`. A shard that has stopped needs to know nothing.
     fn tell(&self, webhook: WebhookId, message: Message) {
         if let Some(shard) = self.shard_of(webhook) {
-            shard.send(message).ok();
+            shard.tell(message);
         }
     }
 
@@ -308,7 +338,7 @@ impl Shared {
             by_shard[shard_index(job.webhook, running.shards.len())].push(job);
         }
         for (shard, jobs) in running.shards.iter().zip(by_shard).filter(|(_, jobs)| !jobs.is_empty()) {
-            shard.send(Message::Jobs(jobs)).ok();
+            shard.tell(Message::Jobs(jobs));
         }
     }
 

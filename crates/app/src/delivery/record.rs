@@ -34,6 +34,8 @@ struct Gathered {
     health: Vec<HealthChange>,
     places: Vec<Place>,
     under_way: bool,
+    /// Outcomes of the write under way.
+    being_written: usize,
 }
 
 /// What one write holds.
@@ -48,6 +50,12 @@ impl Recorder {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Outcomes that are not on disk yet.
+    pub(super) fn waiting(&self) -> usize {
+        let gathered = self.lock();
+        gathered.outcomes.len() + gathered.being_written
+    }
+
     /// Whether everything is on disk.
     pub(super) fn is_idle(&self) -> bool {
         !self.lock().under_way
@@ -58,6 +66,7 @@ impl Gathered {
     fn next(&mut self) -> Option<Batch> {
         if self.outcomes.is_empty() {
             self.under_way = false;
+            self.being_written = 0;
             return None;
         }
         self.under_way = true;
@@ -65,6 +74,7 @@ impl Gathered {
         let mut deliveries = HashSet::new();
         let apart = |outcome: &&Outcome| deliveries.insert(outcome.delivery);
         let count = self.outcomes.iter().take(OUTCOMES_PER_WRITE_MAX).take_while(apart).count();
+        self.being_written = count;
         let rest = self.outcomes.split_off(count);
         let outcomes = std::mem::replace(&mut self.outcomes, rest);
         let rest = self.places.split_off(count);
@@ -113,6 +123,7 @@ impl Shared {
                 self.not_judged(&batch.health);
             }
         }
+        self.pulse.outcomes_written.beat();
         drop(batch.places);
         let next = self.recorder.lock().next();
         match next {

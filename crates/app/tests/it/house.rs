@@ -87,10 +87,19 @@ impl House {
 
     /// The bytes of every file of the database, where it has a folder of its own.
     pub(crate) fn files(&self) -> Vec<Vec<u8>> {
-        let folder = self.directory.as_ref().expect("it has a folder").path();
-        let entries = std::fs::read_dir(folder).expect("the folder is there");
+        let entries = std::fs::read_dir(self.folder()).expect("the folder is there");
         let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("an entry").path());
         entries.map(|entry| read(entry).expect("files can be read")).collect()
+    }
+
+    /// The store itself, for what a test does to it.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The folder of the database, where it has one of its own.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.directory.as_ref().expect("it has a folder").path()
     }
 
     /// How many statements the store has run.

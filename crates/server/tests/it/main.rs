@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod demo;
 mod first_start;
+mod metrics;
 mod observing;
 mod receiver;
 mod shutdown;

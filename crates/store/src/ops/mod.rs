@@ -20,6 +20,7 @@ pub mod scopes;
 pub mod sessions;
 pub mod signing_secrets;
 pub mod usage;
+pub mod waiting;
 pub mod webhook_health;
 pub mod webhooks;
 pub mod workspaces;
@@ -49,10 +50,12 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         one_time_links::STATEMENTS,
         operator_keys::STATEMENTS,
         retention::STATEMENTS,
+        retention::bite::STATEMENTS,
         scopes::STATEMENTS,
         sessions::STATEMENTS,
         signing_secrets::STATEMENTS,
         usage::STATEMENTS,
+        waiting::STATEMENTS,
         webhook_health::STATEMENTS,
         webhooks::STATEMENTS,
         workspaces::STATEMENTS,
@@ -62,5 +65,5 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
 
 /// Every bulk statement of every operation.
 pub(crate) fn all_bulks() -> Vec<&'static Bulk> {
-    [attempts::BULKS, deliveries::BULKS, events::BULKS].concat()
+    [attempts::BULKS, deliveries::BULKS, events::BULKS, retention::bite::BULKS].concat()
 }

@@ -19,9 +19,6 @@ statements! {
            ON CONFLICT (workspace_id, step, at, node) DO UPDATE SET counts = excluded.counts";
     BETWEEN = "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 \
                ORDER BY at";
-    DELETE_OLD = "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND (at, node) IN \
-                  (SELECT at, node FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at < $3 \
-                  ORDER BY at, node LIMIT $4)";
 }
 
 /// How long one row's time is.
@@ -130,31 +127,6 @@ impl Query for UsageOfKey {
             Ok(())
         })?;
         Ok(used)
-    }
-}
-
-/// Deletes one bite of what is older than it is kept. Gives how many rows went; 0 when there is nothing left to delete.
-#[derive(Debug)]
-pub struct DeleteOldUsage {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Of this step.
-    pub step: Step,
-    /// Steps that began before this instant go.
-    pub before: Timestamp,
-    /// Most rows.
-    pub rows: i64,
-}
-
-impl Op for DeleteOldUsage {
-    const NAME: &'static str = "usage.delete_old";
-    const ISOLATION: Isolation = Isolation::PerStatement;
-    type Out = u64;
-
-    fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.before.into(), self.rows.into()];
-        tx.exec(&DELETE_OLD, &args)
     }
 }
 

@@ -16,31 +16,17 @@ statements! {
     EDIT = "UPDATE workspaces SET name = $2, external_id = $3 WHERE id = $1 \
             AND NOT EXISTS (SELECT 1 FROM workspaces other WHERE other.external_id = $3 AND other.id <> $1)";
     DELETE_API_KEYS = "DELETE FROM api_keys WHERE workspace_id = $1";
-    DELETE_KEY_USAGE = "DELETE FROM key_usage WHERE workspace_id = $1";
     DELETE_SIGNING_SECRETS = "DELETE FROM signing_secrets WHERE workspace_id = $1";
     DELETE_WEBHOOKS = "DELETE FROM webhooks WHERE workspace_id = $1";
-    DELETE_PENDING = "DELETE FROM pending_deliveries WHERE workspace_id = $1";
-    DELETE_FINISHED = "DELETE FROM finished_deliveries WHERE workspace_id = $1";
-    DELETE_ATTEMPTS = "DELETE FROM attempts WHERE workspace_id = $1";
-    DELETE_EVENTS = "DELETE FROM events WHERE workspace_id = $1";
-    DELETE_AUDIT = "DELETE FROM audit_entries WHERE workspace_id = $1";
     DELETE_MEMBERS = "DELETE FROM members WHERE workspace_id = $1";
     DELETE = "DELETE FROM workspaces WHERE id = $1";
 }
 
-/// What goes with a workspace, secrets first, so that whatever else fails they are the first to be gone.
-static DELETE_ALL: [&crate::Sql; 10] = [
-    &DELETE_API_KEYS,
-    &DELETE_KEY_USAGE,
-    &DELETE_SIGNING_SECRETS,
-    &DELETE_WEBHOOKS,
-    &DELETE_PENDING,
-    &DELETE_FINISHED,
-    &DELETE_ATTEMPTS,
-    &DELETE_EVENTS,
-    &DELETE_AUDIT,
-    &DELETE_MEMBERS,
-];
+/// What goes in the transaction that deletes a workspace: what can be used, and what makes it somebody's. It is bounded by
+/// the limits on keys, webhooks and members. Nobody can reach the rest from then on, and it goes in bites afterwards
+/// ([`Large`](super::retention::Large)): a million rows at once would hold everybody up for seconds.
+static DELETE_ALL: [&crate::Sql; 4] =
+    [&DELETE_API_KEYS, &DELETE_SIGNING_SECRETS, &DELETE_WEBHOOKS, &DELETE_MEMBERS];
 
 /// A workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,8 +143,9 @@ impl Op for EditWorkspace {
     }
 }
 
-/// Removes a workspace and everything in it, the audit log included. That it was removed is remembered among the entries
-/// that concern no workspace.
+/// Removes a workspace with its keys, webhooks and members. What else belongs to it is then found by
+/// [`StrayWorkspaces`](super::retention::StrayWorkspaces) and goes in bites, the audit log included. That the workspace was
+/// removed is remembered among the entries that concern none.
 #[derive(Debug)]
 pub struct DeleteWorkspace {
     /// Which.
@@ -201,6 +188,7 @@ fn read_workspace(row: &dyn Row) -> Result<Workspace, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::retention;
 
     #[test]
     fn every_table_that_begins_with_a_workspace_is_emptied_of_it() {
@@ -212,7 +200,13 @@ mod tests {
         });
         for table in tables {
             let deleted = format!("DELETE FROM {table} WHERE workspace_id = $1");
-            assert!(DELETE_ALL.iter().any(|statement| statement.text == deleted), "{table} keeps its rows");
+            let at_once = DELETE_ALL.iter().any(|statement| statement.text == deleted);
+            let in_bites =
+                retention::bite::STATEMENTS.iter().any(|statement| statement.text.starts_with(&deleted));
+            let found = format!(" FROM {table} WHERE workspace_id > $1");
+            let found = retention::STATEMENTS.iter().any(|statement| statement.text.contains(&found));
+            assert!(at_once != in_bites, "{table} keeps its rows, or loses them twice");
+            assert_eq!(in_bites, found, "{table}: what is cleared in bites is looked for, and nothing else");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::job::Job;
 use crate::queue::Queue;
 use crate::shared_error::Shared;
 use crate::sqlite::went_on;
-use crate::stats::{Counters, count};
+use crate::stats::{self, Counters, count};
 use crate::tx::Isolation;
 
 /// Most operations in one transaction: enough to hide the wait for the disk, few enough that the first does not wait long
@@ -197,8 +197,12 @@ impl Lane {
 
     fn once(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Ended, Shared> {
         self.connect()?;
+        let began = Instant::now();
         let connection = self.connection.as_mut().expect("it was connected just now");
         let ended = transaction(connection, &self.counters, self.purpose, jobs);
+        if self.purpose == Purpose::Write {
+            stats::transaction(jobs.len(), began);
+        }
         if connection.is_over() || matches!(ended, Ended::Lost(_)) {
             self.connection = None;
         }

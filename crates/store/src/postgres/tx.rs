@@ -8,7 +8,7 @@ use super::connection::{Connection, Failure};
 use super::value::{PostgresRow, Value};
 use crate::error::StoreError;
 use crate::sql::{Bulk, Column, Sql, Verb};
-use crate::stats::{Counters, count};
+use crate::stats::{Counters, changed, count};
 use crate::tx::{Arg, Read, Row, Tx};
 
 /// One operation's view of the transaction that is open on the connection.
@@ -106,8 +106,9 @@ impl Tx for PostgresTx<'_> {
     fn exec(&mut self, sql: &'static Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.for_postgres())?;
         let Connection { client, wire, .. } = &mut *self.connection;
-        let changed = wire.wait(client.execute_raw(&statement, args.iter().map(|arg| Value(*arg))));
-        changed.map_err(|error| self.fail(sql.name, error))
+        let rows = wire.wait(client.execute_raw(&statement, args.iter().map(|arg| Value(*arg))));
+        let rows = rows.map_err(|error| self.fail(sql.name, error))?;
+        Ok(changed(self.counters, rows))
     }
 
     fn bulk(&mut self, bulk: &'static Bulk, values: &[Arg<'_>]) -> Result<u64, StoreError> {
@@ -121,8 +122,9 @@ impl Tx for PostgresTx<'_> {
             |place| values.iter().skip(place).step_by(width).map(|arg| Value(*arg)).collect::<Vec<_>>();
         let columns: Vec<_> = (0..width).map(column).collect();
         let Connection { client, wire, .. } = &mut *self.connection;
-        let changed = wire.wait(client.execute_raw(&statement, &columns));
-        changed.map_err(|error| self.fail(bulk.name, error))
+        let rows = wire.wait(client.execute_raw(&statement, &columns));
+        let rows = rows.map_err(|error| self.fail(bulk.name, error))?;
+        Ok(changed(self.counters, rows))
     }
 
     fn as_read(&mut self) -> &mut dyn Read {

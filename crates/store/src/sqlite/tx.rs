@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 use crate::error::StoreError;
 use crate::shared_error::{Cause, boxed};
 use crate::sql::{Bulk, Sql, Verb};
-use crate::stats::{Counters, count};
+use crate::stats::{Counters, changed, count};
 use crate::tx::{Arg, Read, Row, Tx};
 
 /// A connection with its prepared statements, found by the address of the `static` that declares them: cheaper than
@@ -180,7 +180,8 @@ impl Read for SqliteTx<'_, '_> {
 
 impl Tx for SqliteTx<'_, '_> {
     fn exec(&mut self, sql: &'static Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        self.with(sql, args, |statement| Ok(statement.raw_execute()? as u64))
+        let rows = self.with(sql, args, |statement| Ok(statement.raw_execute()? as u64))?;
+        Ok(changed(self.statements.counters(), rows))
     }
 
     fn bulk(&mut self, bulk: &'static Bulk, values: &[Arg<'_>]) -> Result<u64, StoreError> {
@@ -191,14 +192,15 @@ impl Tx for SqliteTx<'_, '_> {
         count(&self.statements.counters().statements, 1);
         let run = |statements: &mut Statements<'_>| {
             let statement = statements.prepared(address_of(bulk), || row_statement(bulk))?;
-            let mut changed = 0;
+            let mut rows = 0;
             for row in values.chunks_exact(bulk.columns.len()) {
                 bind(statement, row)?;
-                changed += statement.raw_execute()? as u64;
+                rows += statement.raw_execute()? as u64;
             }
-            Ok(changed)
+            Ok(rows)
         };
-        run(self.statements).map_err(|error| self.fail(bulk.name, error))
+        let rows = run(self.statements).map_err(|error| self.fail(bulk.name, error))?;
+        Ok(changed(self.statements.counters(), rows))
     }
 
     fn as_read(&mut self) -> &mut dyn Read {

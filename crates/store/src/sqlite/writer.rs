@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
@@ -18,7 +19,7 @@ use crate::job::Job;
 use crate::queue::Queue;
 use crate::shared_error::{Cause, Shared};
 use crate::sql::Sql;
-use crate::stats::{Counters, count};
+use crate::stats::{Counters, count, transaction};
 
 /// Most operations in one transaction, so that the last of a full queue does not make the first wait for all. Below
 /// 1,024 a bound only costs.
@@ -96,7 +97,7 @@ pub(super) fn commit_together(
     jobs: &mut [Box<dyn Job>],
 ) -> Result<(), Shared> {
     let counters = statements.counters();
-    let all = jobs.len();
+    let (all, began) = (jobs.len(), Instant::now());
     let ended = match together(statements, jobs, without_savepoint) {
         // Nothing of it was kept. Operations are values, so that they can be run again: now each by itself.
         Ok(Together::Refused) if all > 1 => together(statements, jobs, in_savepoint),
@@ -106,6 +107,7 @@ pub(super) fn commit_together(
     count(&counters.commits, usize::from(committed > 0));
     count(&counters.operations, committed);
     count(&counters.operations_failed, all - committed);
+    transaction(all, began);
     ended.map(drop)
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use keybell_store::ops::health::WritesAgain;
 use keybell_store::{Arg, DatabaseUrl, Op, OpenError, OpenOptions, Store, StoreError, Tx};
 use tempfile::TempDir;
 
@@ -91,6 +92,9 @@ async fn a_full_disk_refuses_what_does_not_fit_and_keeps_what_was_answered() {
     let mut kept = fill(&store).await;
     assert_eq!(store.read(Names).await.expect("reading needs no room"), kept);
     std::fs::remove_file(filler).expect("room is made");
+    assert!(store.failing().is_some());
+    store.write(WritesAgain).await.expect("there is room again");
+    assert_eq!(store.failing(), None);
     assert_eq!(store.write(Put("after".into())).await.expect("there is room again"), 1);
     kept.push("after".into());
     store.close().await;
@@ -110,8 +114,12 @@ async fn full_by_pages(directory: &TempDir) {
     let bytes = Some(DISK_BYTES as u64);
     let store = Store::open(&url, &OpenOptions { sqlite_bytes_max: bytes, ..OpenOptions::at(NOW) })
         .expect("it opens");
+    assert_eq!(store.failing(), None);
     let kept = fill(&store).await;
+    let why = store.failing().expect("the last write was refused");
+    assert!(why.contains("full"), "{why}");
     assert_eq!(store.read(Names).await.expect("names"), kept);
+    assert!(store.failing().is_some(), "that reads go on says nothing of writes");
     store.close().await;
     let store = Store::open(&url, &OpenOptions::at(NOW)).expect("it is whole");
     assert_eq!(store.read(Names).await.expect("names"), kept);
@@ -180,4 +188,20 @@ async fn the_write_ahead_log_begins_again_while_writes_go_on() {
     let log = std::fs::metadata(Path::new(&format!("{}-wal", path.display()))).expect("it is there").len();
     let written = (writers * each * VALUE_BYTES) as u64;
     assert!(log < written / 2, "{log} bytes of log after {written} were written");
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_has_locked_is_said_until_a_write_goes_through() {
+    let engine = Engine::sqlite();
+    let store = engine.open();
+    let somebody = crate::schema::connect_sqlite(&engine);
+    somebody.execute_batch("BEGIN IMMEDIATE").expect("the file is free");
+    // It waits for as long as SQLite is told to, and is then refused.
+    store.write(Put("a".into())).await.expect_err("the file is locked");
+    let why = store.failing().expect("writes fail");
+    assert!(why.contains("begin a transaction") && why.contains("locked"), "{why}");
+    somebody.execute_batch("ROLLBACK").expect("it was begun");
+    store.write(WritesAgain).await.expect("the file is free");
+    assert_eq!(store.failing(), None);
+    assert_eq!(store.read(Names).await.expect("names"), Vec::<String>::new(), "the probe leaves nothing");
 }

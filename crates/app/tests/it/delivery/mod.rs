@@ -2,12 +2,16 @@
 
 mod accepted;
 mod answers;
+mod cleared;
 mod failing;
 mod formats;
+mod growth;
 mod held_back;
 mod kept;
+mod model;
 mod neighbours;
 mod refused;
+mod standstill;
 mod switched;
 mod tls;
 mod told;

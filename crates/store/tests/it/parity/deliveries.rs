@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::{DeliveryId, EventKey};
-use keybell_store::ops::{attempts, deliveries, delivery_log, events, health, retention, webhook_health};
+use keybell_store::ops::{
+    attempts, deliveries, delivery_log, events, health, retention, waiting, webhook_health,
+};
 
 use super::dice::Dice;
 use super::{Step, read, write, write_as};
@@ -113,19 +115,39 @@ pub(super) const STEPS: &[Step] = &[
     ("retention.workspaces", |dice| {
         read(retention::WorkspacesAfter { after: dice.maybe(Dice::workspace), rows: 1 + dice.small(3) })
     }),
-    ("retention.strays", |dice| read(retention::StrayWorkspaces { rows: 1 + dice.small(3) })),
-    ("retention.delete_old", |dice| {
-        write(retention::DeleteOld {
-            workspace: dice.workspace(),
-            events_before: dice.at(),
-            attempts_before: dice.at(),
-            rows: 1_000,
+    ("retention.strays", |dice| {
+        read(retention::StrayWorkspaces {
+            table: dice.pick(&retention::Large::ALL),
+            after: dice.maybe(Dice::workspace),
+            rows: 1 + dice.small(3),
         })
     }),
-    ("retention.delete_expired_answers", |dice| {
-        write(retention::DeleteExpiredAnswers { now: dice.at(), rows: 1_000 })
+    ("retention.with_something_old", |dice| {
+        read(retention::WithSomethingOld {
+            after: dice.maybe(Dice::workspace),
+            until: dice.workspace(),
+            cutoffs: retention::Cutoffs {
+                events: dice.at(),
+                attempts: dice.at(),
+                usage: [dice.at(), dice.at(), dice.at()],
+            },
+        })
     }),
+    ("retention.delete_aged", |dice| {
+        write(retention::DeleteAged {
+            workspace: dice.workspace(),
+            table: dice
+                .pick(&[retention::Table::BY_AGE.as_slice(), &[retention::Table::AuditEntries]].concat()),
+            before: dice.maybe(Dice::at),
+            weight_max: 1 + dice.small(3),
+        })
+    }),
+    ("retention.delete_answers", |dice| {
+        write(retention::DeleteExpiredAnswers { now: dice.at(), weight_max: 1_000 })
+    }),
+    ("deliveries.waiting", |dice| read(waiting::DeliveriesWaiting { count_max: dice.pick(&[2, 1_000]) })),
     ("health.answers", |_| read(health::Answers)),
+    ("health.writes_again", |_| write(health::WritesAgain)),
 ];
 
 fn event_key(dice: &Dice) -> EventKey {

@@ -1,7 +1,7 @@
 //! API keys and operator keys.
 
 use keybell_core::key::{ApiKey, Counts, Digest, Environment, KeyId, KeyStatus, Outcome};
-use keybell_store::ops::{api_keys, operator_keys, usage};
+use keybell_store::ops::{api_keys, operator_keys, retention, usage};
 
 use super::dice::Dice;
 use super::{Step, read_as, write, write_as};
@@ -129,14 +129,13 @@ pub(super) const STEPS: &[Step] = &[
         };
         read_as(question, |used| format!("{used:?}"))
     }),
-    ("usage.delete_old", |dice| {
-        let op = usage::DeleteOldUsage {
+    ("retention.delete_usage", |dice| {
+        write(retention::DeleteOldUsage {
             workspace: dice.workspace(),
             step: dice.pick(&usage::Step::ALL),
-            before: dice.at(),
-            rows: 1 + dice.small(4),
-        };
-        write_as(op, |rows| rows.to_string())
+            before: dice.maybe(Dice::at),
+            weight_max: 1 + dice.small(4),
+        })
     }),
     ("keys.edit", |dice| {
         write_as(
