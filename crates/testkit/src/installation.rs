@@ -111,6 +111,13 @@ impl Installation {
 
     /// Starts serving, and returns when it says where it listens.
     pub fn serve(&mut self) -> Result<(), String> {
+        self.launch()?;
+        let address = self.address.to_string();
+        self.wait_for_line(|line| line.contains(&address)).map(drop)
+    }
+
+    /// Starts the process of [`Installation::serve`], and does not wait for it.
+    pub fn launch(&mut self) -> Result<(), String> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log());
         let log = log.map_err(|error| format!("its log cannot be written: {error}"))?;
         let mut child = self
@@ -131,8 +138,7 @@ impl Installation {
             }
         });
         self.running = Some(Running { child, lines, said: Vec::new() });
-        let address = self.address.to_string();
-        self.wait_for_line(|line| line.contains(&address)).map(drop)
+        Ok(())
     }
 
     /// The first line on standard output that `fits`, of those already printed or to come.

@@ -4,6 +4,7 @@
 #[cfg(feature = "app")]
 pub mod app;
 pub mod clock;
+pub mod crashes;
 pub mod installation;
 pub mod postgres;
 pub mod random;

@@ -5,6 +5,7 @@ mod crash;
 mod demo;
 mod first_start;
 mod metrics;
+mod kills;
 mod observing;
 mod receiver;
 mod shutdown;
