@@ -62,10 +62,10 @@ impl Drop for Helper {
     }
 }
 
-/// Listens on a free port and says it on standard output, which is what [`Helper::start`] waits for.
-pub(crate) async fn listen() -> Outcome<tokio::net::TcpListener> {
+/// Listens on `port`, 0 being any that is free, and says it on standard output, which is what [`Helper::start`] waits for.
+pub(crate) async fn listen(port: u16) -> Outcome<tokio::net::TcpListener> {
     let failed = |error: std::io::Error| format!("no port to listen on: {error}");
-    let listener = tokio::net::TcpListener::bind(local(0)).await.map_err(failed)?;
+    let listener = tokio::net::TcpListener::bind(local(port)).await.map_err(failed)?;
     say_port(listener.local_addr().map_err(failed)?.port())?;
     Ok(listener)
 }

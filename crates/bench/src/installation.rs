@@ -1,8 +1,10 @@
-//! Keybell as the benches meet it: the release binary, one workspace, one API key, one webhook.
+//! Keybell as the benches meet it: the release binary, a workspace, an operator key.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use keybell_bench::machine::Cpu;
 use keybell_core::seal::{MASTER_KEY_BYTES, MasterKey};
 use keybell_store::DatabaseUrl;
@@ -20,6 +22,10 @@ pub(crate) const EVENT_TYPE: &str = "research_report.published";
 const REST: Duration = Duration::from_millis(100);
 /// How many rests are waited for at most.
 const RESTS_MAX: usize = 50;
+/// How often it is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(2);
+/// A start that takes longer has failed.
+const READY_MAX: Duration = Duration::from_mins(1);
 
 /// A running installation, and what is needed to use it.
 pub(crate) struct Keybell {
@@ -55,6 +61,31 @@ impl Keybell {
         self.installation.stop().map(drop)
     }
 
+    /// Ends it at once, as a crash would; how long it then takes from its start until it says that it is ready.
+    pub(crate) async fn crash_and_start(&mut self) -> Outcome<Duration> {
+        self.installation.kill();
+        let started = Instant::now();
+        self.serve()?;
+        let call = Call { method: "GET", path: "/readyz", bearer: None };
+        loop {
+            let asked = Connection::open(self.address()).await;
+            if let Ok(mut connection) = asked
+                && connection.send(&call, Bytes::new()).await.is_ok_and(|(status, _)| status.is_success())
+            {
+                return Ok(started.elapsed());
+            }
+            if started.elapsed() > READY_MAX {
+                return Err(format!("it is not ready after {} s", READY_MAX.as_secs()));
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// The folder that its data stand in; on PostgreSQL only its configuration.
+    pub(crate) fn folder(&self) -> &Path {
+        self.installation.folder()
+    }
+
     /// Where its data are.
     pub(crate) fn database_url(&self) -> Outcome<DatabaseUrl> {
         match &self.postgres {
@@ -79,8 +110,7 @@ impl Keybell {
     pub(crate) async fn start(database: Database) -> Outcome<Keybell> {
         let mut keybell = Keybell::prepare(database)?;
         keybell.serve()?;
-        let workspace = keybell.ask("POST", "/v1/workspaces", &json!({"name": "Bench"})).await?;
-        keybell.workspace = text(&workspace, "id")?;
+        keybell.workspace = keybell.new_workspace("Bench").await?;
         keybell.ask("POST", "/v1/event-types", &json!({"name": EVENT_TYPE})).await?;
         keybell
             .ask("POST", "/v1/scopes", &json!({"name": "reports:read", "description": "Read reports"}))
@@ -121,11 +151,16 @@ impl Keybell {
         }
     }
 
-    /// Makes the webhook that hears of every event, at `port`.
-    pub(crate) async fn webhook(&self, port: u16) -> Outcome<()> {
-        let path = format!("/v1/workspaces/{}/webhooks", self.workspace);
-        let url = format!("http://127.0.0.1:{port}/");
-        self.ask("POST", &path, &json!({"name": "Receiver", "url": url, "events": ["*"]})).await.map(drop)
+    /// Makes a webhook of `workspace` that hears of every event, at `url`; its id.
+    pub(crate) async fn webhook(&self, workspace: &str, url: &str) -> Outcome<String> {
+        let path = format!("/v1/workspaces/{workspace}/webhooks");
+        let webhook = json!({"name": "Receiver", "url": url, "events": ["*"]});
+        text(&self.ask("POST", &path, &webhook).await?, "id")
+    }
+
+    /// Makes a workspace; its id.
+    pub(crate) async fn new_workspace(&self, name: &str) -> Outcome<String> {
+        text(&self.ask("POST", "/v1/workspaces", &json!({"name": name})).await?, "id")
     }
 
     /// One request with the operator key; `Null` sends no body.

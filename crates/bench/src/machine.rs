@@ -25,6 +25,77 @@ fn said(arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+/// What a process holds of the machine's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// All that is resident, what is mapped from files included: `VmRSS`, bytes.
+    pub resident_bytes: u64,
+    /// The most that ever was: `VmHWM`, bytes.
+    pub resident_bytes_peak: u64,
+    /// Of what is resident, what is no file's: `RssAnon`, bytes.
+    pub anonymous_bytes: u64,
+}
+
+impl Memory {
+    /// Of one process; nothing where there is no such process.
+    pub fn of(process: u32) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        Memory::parse(&status)
+    }
+
+    fn parse(status: &str) -> Memory {
+        let bytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0)
+                * 1024
+        };
+        Memory {
+            resident_bytes: bytes("VmRSS:"),
+            resident_bytes_peak: bytes("VmHWM:"),
+            anonymous_bytes: bytes("RssAnon:"),
+        }
+    }
+}
+
+/// What one thread has done so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its id, and what it is called.
+    pub id: u32,
+    /// What it is called; the kernel keeps 15 characters.
+    pub name: String,
+    /// How often it was taken from a core: because it waited, or because its time was up. Each is followed by a wake-up.
+    pub switches: u64,
+    /// How long it ran.
+    pub ran: Duration,
+}
+
+/// The threads of a process as they are now.
+pub fn threads(process: u32) -> Vec<Thread> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let ids = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
+    ids.filter_map(|id| Thread::read(process, id)).collect()
+}
+
+impl Thread {
+    fn read(process: u32, id: u32) -> Option<Thread> {
+        let read = |file| std::fs::read_to_string(format!("/proc/{process}/task/{id}/{file}")).ok();
+        Thread::parse(id, &read("status")?, &read("schedstat").unwrap_or_default())
+    }
+
+    fn parse(id: u32, status: &str, schedule: &str) -> Option<Thread> {
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let number = |name| field(name)?.parse::<u64>().ok();
+        let ran = schedule.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0);
+        Some(Thread {
+            id,
+            name: field("Name:")?.to_owned(),
+            switches: number("voluntary_ctxt_switches:")? + number("nonvoluntary_ctxt_switches:")?,
+            ran: Duration::from_nanos(ran),
+        })
+    }
+}
+
 /// How much memory a process holds that is its own, in bytes, once it gives nothing back any more; 0 where there is no such
 /// process. What is mapped from files is not counted.
 pub fn settled_memory(process: u32) -> u64 {
@@ -46,10 +117,7 @@ const REST: Duration = Duration::from_secs(1);
 const RESTS_MAX: usize = 5;
 
 fn own_memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
+    Memory::of(process).anonymous_bytes
 }
 
 /// What processes have cost so far, in user and kernel time.
@@ -72,10 +140,15 @@ impl Cpu {
         Cpu(ticks(own + children.sum::<u64>()))
     }
 
+    /// What was spent since `before`.
+    pub fn since(self, before: Cpu) -> Duration {
+        self.0.saturating_sub(before.0)
+    }
+
     /// Microseconds spent since `before`, for each of `count`.
     #[expect(clippy::cast_precision_loss, reason = "a figure with three digits")]
     pub fn micros_each(self, before: Cpu, count: u64) -> f64 {
-        self.0.saturating_sub(before.0).as_secs_f64() * 1e6 / count as f64
+        self.since(before).as_secs_f64() * 1e6 / count as f64
     }
 }
 
@@ -123,6 +196,24 @@ mod tests {
     fn a_cost_is_divided_among_what_it_was_for() {
         let (before, after) = (Cpu(Duration::from_millis(100)), Cpu(Duration::from_millis(300)));
         assert!((after.micros_each(before, 1000) - 200.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn memory_is_read_in_bytes_and_is_nothing_where_there_is_no_process() {
+        let status = "VmHWM:\t   300 kB\nVmRSS:\t   200 kB\nRssAnon:\t   100 kB\n";
+        let memory =
+            Memory { resident_bytes: 204_800, resident_bytes_peak: 307_200, anonymous_bytes: 102_400 };
+        assert_eq!(Memory::parse(status), memory);
+        assert_eq!(Memory::of(0), Memory::default());
+    }
+
+    #[test]
+    fn a_thread_is_read_with_its_switches_and_its_time() {
+        let status = "Name:\tsqlite-write\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t2\n";
+        let thread = Thread::parse(5, status, "1500 20 9").expect("it is well formed");
+        assert_eq!((thread.name.as_str(), thread.switches), ("sqlite-write", 9));
+        assert_eq!(thread.ran, Duration::from_nanos(1500));
+        assert!(!threads(std::process::id()).is_empty());
     }
 
     #[test]

@@ -6,14 +6,20 @@
 //!
 //! This is not the product: it may read the clock, and opens connections of its own.
 
+mod backlog;
 mod client;
-mod deliver;
 mod floor;
+mod idle;
 mod installation;
+mod kill;
 mod latency;
 mod load;
+mod neighbours;
+mod pace;
+mod reading;
 mod receiver;
 mod table;
+mod throughput;
 mod verify;
 
 use std::process::ExitCode;
@@ -41,6 +47,16 @@ struct Arguments {
     /// Requests or events of each measurement; each bench has its own default.
     #[arg(long, global = true, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     count: Option<u64>,
+    /// How long an idle installation is looked at.
+    #[arg(long, global = true, default_value_t = idle::SECONDS, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// How often is killed; 200 times on SQLite and 30 times on PostgreSQL unless said.
+    #[arg(long, global = true, value_parser = parse_kills)]
+    kills: Option<usize>,
+}
+
+fn parse_kills(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|kills| (1..=10_000).contains(kills)).ok_or("1 to 10000".to_owned())
 }
 
 #[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +64,19 @@ enum What {
     /// Checking API keys: requests a second, and the server's CPU for one.
     Verify,
     /// Publishing and delivering: events a second until the last has arrived, and the server's CPU for one.
-    Deliver,
+    Throughput,
     /// From publish to arrival, at 200 events a second.
     Latency,
+    /// From publish to arrival at healthy webhooks, while others hang.
+    Neighbours,
+    /// A long queue for a dead endpoint: memory, neighbours, restart, and what draining it costs.
+    Backlog,
+    /// What an installation costs that nobody uses.
+    Idle,
+    /// `kill -9` at random moments under load: nothing accepted is lost.
+    Kill,
+    /// All that is about deliveries.
+    Delivery,
     /// All of them.
     All,
     /// The floor: a server that answers 204. Started by the benches.
@@ -61,7 +87,10 @@ enum What {
     },
     /// The receiver of the deliveries, in a process of its own. Started by the benches.
     #[command(hide = true)]
-    Receive,
+    Receive {
+        /// Port on 127.0.0.1; 0 is any.
+        port: u16,
+    },
     /// The other floor: a client that only posts. Started by the benches.
     #[command(hide = true)]
     Post {
@@ -93,22 +122,41 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Outcome<()> {
     match arguments.what {
         What::Floor { threads } => return floor::serve(threads),
-        What::Receive => return receiver::serve(),
+        What::Receive { port } => return receiver::serve(port),
         What::Post { port, requests } => return floor::post(port, requests),
-        What::Verify | What::Deliver | What::Latency | What::All => {}
+        _ => {}
     }
-    let wanted = |what| arguments.what == what || arguments.what == What::All;
     println!("{}", machine::description());
     let mut table = Table::new();
+    let done = measure(arguments, &mut table);
+    // What was measured before something failed is worth its time.
+    println!("\n{table}");
+    done
+}
+
+fn measure(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
+    let Arguments { what, database, count, .. } = *arguments;
+    let wanted = |one| what == one || what == What::All || (what == What::Delivery && one != What::Verify);
     if wanted(What::Verify) {
-        verify::run(arguments.database, arguments.count, &mut table)?;
+        verify::run(database, count, table)?;
     }
-    if wanted(What::Deliver) {
-        deliver::run(arguments.database, arguments.count, &mut table)?;
+    if wanted(What::Throughput) {
+        throughput::run(database, count, table)?;
     }
     if wanted(What::Latency) {
-        latency::run(arguments.database, arguments.count, &mut table)?;
+        latency::run(database, count, table)?;
     }
-    println!("\n{table}");
+    if wanted(What::Neighbours) {
+        neighbours::run(database, count, table)?;
+    }
+    if wanted(What::Idle) {
+        idle::run(database, arguments.seconds, table)?;
+    }
+    if wanted(What::Kill) {
+        kill::run(database, arguments.kills, table)?;
+    }
+    if wanted(What::Backlog) {
+        backlog::run(database, count, table)?;
+    }
     Ok(())
 }

@@ -7,8 +7,20 @@ pub(crate) struct Table {
     rows: Vec<[String; COLUMNS.len()]>,
 }
 
-const COLUMNS: [&str; 7] =
-    ["measurement", "count", "per second", "server CPU µs each", "database CPU µs each", "p50 ms", "p99 ms"];
+const COLUMNS: [&str; 12] = [
+    "measurement",
+    "count",
+    "per second",
+    "server CPU µs each",
+    "database CPU µs each",
+    "p50 ms",
+    "p95 ms",
+    "p99 ms",
+    "RSS MB",
+    "RssAnon MB",
+    "statements/s",
+    "bar",
+];
 
 /// One line. What does not apply stays `None`, and is shown as a dash.
 #[derive(Default)]
@@ -19,7 +31,15 @@ pub(crate) struct Row {
     pub(crate) server_micros: Option<f64>,
     pub(crate) database_micros: Option<f64>,
     pub(crate) p50_ms: Option<f64>,
+    pub(crate) p95_ms: Option<f64>,
     pub(crate) p99_ms: Option<f64>,
+    /// All that is resident of the server, its program included.
+    pub(crate) resident_mb: Option<f64>,
+    /// Of that what is no file's: heap and stacks.
+    pub(crate) anonymous_mb: Option<f64>,
+    pub(crate) statements_per_second: Option<f64>,
+    /// What is asked of it, and what was reached where the columns do not say; empty where nothing is.
+    pub(crate) bar: String,
 }
 
 impl Table {
@@ -39,7 +59,12 @@ impl Table {
             figure(row.server_micros, 2),
             figure(row.database_micros, 1),
             figure(row.p50_ms, 2),
+            figure(row.p95_ms, 2),
             figure(row.p99_ms, 2),
+            figure(row.resident_mb, 1),
+            figure(row.anonymous_mb, 1),
+            figure(row.statements_per_second, 2),
+            row.bar,
         ];
         eprintln!("{}", cells.join("  "));
         self.rows.push(cells);
@@ -52,12 +77,14 @@ impl fmt::Display for Table {
         lines.extend(self.rows.iter().cloned());
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+        let last = COLUMNS.len() - 1;
         for line in &lines {
             write!(f, "{:<width$}", line[0], width = widths[0])?;
-            for (cell, width) in line.iter().zip(&widths).skip(1) {
+            for (cell, width) in line[..last].iter().zip(&widths).skip(1) {
                 write!(f, "  {cell:>width$}")?;
             }
-            writeln!(f)?;
+            // Words, so they begin at the same place; and nothing follows that would have to be aligned.
+            writeln!(f, "  {}", line[last])?;
         }
         Ok(())
     }
@@ -70,11 +97,18 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_what_does_not_apply_is_a_dash() {
         let mut table = Table::new();
-        table.add(Row { what: "floor".to_owned(), count: 5, per_second: Some(1234.5), ..Row::default() });
+        table.add(Row {
+            what: "floor".to_owned(),
+            count: 5,
+            per_second: Some(1234.5),
+            bar: "≥ 10/s".to_owned(),
+            ..Row::default()
+        });
         let shown = table.to_string();
-        let widths: Vec<usize> = shown.lines().map(|line| line.chars().count()).collect();
-        assert_eq!(widths.len(), 2);
-        assert_eq!(widths[0], widths[1]);
+        let place = |(line, bar): (&str, &str)| line.chars().count() - bar.chars().count();
+        let places: Vec<usize> = shown.lines().zip(["bar", "≥ 10/s"]).map(place).collect();
+        assert_eq!(places.len(), 2);
+        assert_eq!(places[0], places[1], "{shown}");
         assert!(shown.contains("1234  ") && shown.contains('–'), "{shown}");
     }
 }

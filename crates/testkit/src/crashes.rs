@@ -27,7 +27,7 @@ pub const SETTINGS: &str = "[log]\nlevel = \"warn\"\n\n[delivery]\nrequire_https
 /// The longest time between a start and the next kill of the server.
 const LIFE_MAX: Duration = Duration::from_millis(300);
 /// The same of the database, which takes longer to come back, and the server longer to notice.
-const DATABASE_LIFE_MAX: Duration = Duration::from_millis(1_000);
+const DATABASE_LIFE_MAX: Duration = Duration::from_secs(1);
 /// One kill of the server in so many comes while it starts.
 const KILL_AT_START_EVERY: u64 = 8;
 /// The longest time of a start that is interrupted.
