@@ -42,6 +42,7 @@ use keybell_store::Store;
 use keybell_store::ops::api_keys::CountKeys;
 
 use catalogue::Catalogue;
+use delivery::resolve::{Lookups, Resolve, SystemResolver};
 use delivery::{Bounds, Engine};
 use keyring::{Keyring, Peppers};
 use operator_keys::OperatorKeys;
@@ -102,6 +103,22 @@ impl App {
 
     /// As [`App::start`], with other bounds of what the engine has in memory: for simulations.
     pub async fn start_within(parts: Parts, bounds: Bounds) -> Result<App, keybell_core::Problem> {
+        App::start_with(parts, bounds, Arc::new(Lookups::new(SystemResolver))).await
+    }
+
+    /// As [`App::start`], with another resolver than the operating system's for the names of receivers.
+    pub async fn start_resolving(
+        parts: Parts,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<App, keybell_core::Problem> {
+        App::start_with(parts, Bounds::default(), resolver).await
+    }
+
+    async fn start_with(
+        parts: Parts,
+        bounds: Bounds,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<App, keybell_core::Problem> {
         let Parts { settings, store, clock, randomness, master_key } = parts;
         master_key::check(&store, &master_key).await?;
         let brand = Brand::parse(&settings.key_prefix).map_err(keybell_core::Problem::internal)?;
@@ -127,6 +144,7 @@ impl App {
             Arc::clone(&registry),
             Arc::clone(&directory),
             bounds,
+            resolver,
         );
         let rate_limiter = RateLimiter::new(&settings.rate_limits);
         let inner = Arc::new(Inner {

@@ -9,6 +9,8 @@ use keybell_core::key::RateLimit;
 use keybell_core::target::TargetPolicy;
 use url::Url;
 
+use crate::delivery::roots::Root;
+
 /// The settings of an installation.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -66,6 +68,10 @@ pub struct DeliverySettings {
     pub require_https: bool,
     /// Networks that may be called though they are not public.
     pub allowed_networks: Vec<IpNet>,
+    /// The only ports that may be called; empty: any but those of other services.
+    pub allowed_ports: Vec<u16>,
+    /// Root certificates that are trusted beside the system's.
+    pub extra_roots: Vec<Root>,
     /// For the whole attempt.
     pub timeout: Duration,
     /// To resolve, connect and shake hands.
@@ -90,6 +96,8 @@ impl Default for DeliverySettings {
         DeliverySettings {
             require_https: true,
             allowed_networks: Vec::new(),
+            allowed_ports: Vec::new(),
+            extra_roots: Vec::new(),
             timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
             retry_schedule: schedule,
@@ -105,7 +113,11 @@ impl Default for DeliverySettings {
 impl DeliverySettings {
     /// Which targets may be called, by what is said of them here.
     pub(crate) fn target_policy(&self) -> TargetPolicy {
-        TargetPolicy { require_https: self.require_https, allowed_networks: self.allowed_networks.clone() }
+        TargetPolicy {
+            require_https: self.require_https,
+            allowed_networks: self.allowed_networks.clone(),
+            allowed_ports: self.allowed_ports.clone(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! address at the moment of connecting to it. Names are not judged, since a name means what it resolves to. Whatever is
 //! not known to be public is refused; an operator opens networks with `delivery.allowed_networks`.
 
+mod ports;
 mod special;
 
 use std::net::IpAddr;
@@ -11,10 +12,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use special::{NAT64, address_inside, is_cloud_metadata, rule_of_v4, rule_of_v6};
+use ports::speaks_something_else;
+use special::{NAT64, SIX_TO_FOUR, address_inside, is_cloud_metadata, rule_of_v4, rule_of_v6};
 
 /// Most bytes of a webhook's URL, as the URL standard writes it: what common servers and proxies still take.
 pub const URL_BYTES_MAX: usize = 2_048;
+/// Most bytes of a host's name without a dot at its end (RFC 1035).
+pub const HOST_BYTES_MAX: usize = 253;
+/// Most bytes of one label of it (RFC 1035).
+pub const HOST_LABEL_BYTES_MAX: usize = 63;
 
 /// Which targets an installation calls.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +30,9 @@ pub struct TargetPolicy {
     /// Networks that may be called though they are not public. A cloud's metadata address must be named exactly, as
     /// `/32` or `/128`.
     pub allowed_networks: Vec<IpNet>,
+    /// The only ports that may be called. Empty: any but those of services that a request over HTTP could be made to
+    /// speak to, such as 25 (mail): the port blocking list of the Fetch standard.
+    pub allowed_ports: Vec<u16>,
 }
 
 /// Why a target is refused.
@@ -47,6 +56,14 @@ pub enum Refused {
     /// The URL names no host.
     #[error("the URL must name a host")]
     NoHost,
+    /// The host's name cannot be one: it has an empty label, or is too long.
+    #[error(
+        "the URL's host must be a name of at most {HOST_BYTES_MAX} characters, each part of at most {HOST_LABEL_BYTES_MAX} and none empty"
+    )]
+    HostName,
+    /// The port is not one that may be called.
+    #[error("port {0} may not be called. Whoever runs this installation can allow it")]
+    Port(u16),
     /// The address is not one that may be called.
     #[error("the address {address} may not be called: it is {}. Whoever runs this installation can allow it", rule.phrase())]
     Address {
@@ -82,7 +99,7 @@ pub enum AddressRule {
     Documentation,
     /// For measuring networks.
     Benchmarking,
-    /// Another address in IPv6's clothes: 6to4, Teredo, local NAT64, IPv4-compatible.
+    /// Another address in IPv6's clothes: Teredo, local NAT64, IPv4-compatible, and the relay of 6to4.
     Transition,
     /// Not given out for public use.
     Reserved,
@@ -121,7 +138,7 @@ impl AddressRule {
             AddressRule::Broadcast => "the broadcast address",
             AddressRule::Documentation => "an address for documentation",
             AddressRule::Benchmarking => "an address for benchmarks",
-            AddressRule::Transition => "an address that stands for another (6to4, Teredo or NAT64)",
+            AddressRule::Transition => "an address that stands for another (Teredo, NAT64 or 6to4)",
             AddressRule::Reserved => "a reserved address",
         }
     }
@@ -137,6 +154,8 @@ impl Refused {
             Refused::Fragment => "fragment",
             Refused::TooLong => "too_long",
             Refused::NoHost => "no_host",
+            Refused::HostName => "host_name",
+            Refused::Port(_) => "port",
             Refused::Address { rule, .. } => rule.as_str(),
         }
     }
@@ -161,12 +180,21 @@ impl TargetPolicy {
             return Err(Refused::TooLong);
         }
         match url.host() {
-            None => Err(Refused::NoHost),
-            Some(Host::Domain(name)) if name.trim_matches('.').is_empty() => Err(Refused::NoHost),
-            Some(Host::Domain(_)) => Ok(()),
-            Some(Host::Ipv4(address)) => self.check_address(address.into()),
-            Some(Host::Ipv6(address)) => self.check_address(address.into()),
+            None => return Err(Refused::NoHost),
+            Some(Host::Domain(name)) => check_name(name)?,
+            Some(Host::Ipv4(address)) => self.check_address(address.into())?,
+            Some(Host::Ipv6(address)) => self.check_address(address.into())?,
         }
+        self.check_port(url.port_or_known_default().ok_or(Refused::Scheme)?)
+    }
+
+    fn check_port(&self, port: u16) -> Result<(), Refused> {
+        let allowed = if self.allowed_ports.is_empty() {
+            !speaks_something_else(port)
+        } else {
+            self.allowed_ports.contains(&port)
+        };
+        if allowed { Ok(()) } else { Err(Refused::Port(port)) }
     }
 
     /// Whether a connection to this address may be made.
@@ -187,8 +215,8 @@ impl TargetPolicy {
         }
         let rule = match judged {
             IpAddr::V4(v4) => rule_of_v4(v4),
-            // A translator on the way turns it into the IPv4 address, so that is what counts.
-            IpAddr::V6(v6) if NAT64.contains(&v6) => match inside {
+            // A translator or a tunnel on the way leads to the IPv4 address, so that is what counts.
+            IpAddr::V6(v6) if NAT64.contains(&v6) || SIX_TO_FOUR.contains(&v6) => match inside {
                 Some(v4) => return self.check_address(v4.into()).map_err(|refused| refused.seen_as(address)),
                 None => Some(AddressRule::Transition),
             },
@@ -206,6 +234,16 @@ impl Refused {
             other => other,
         }
     }
+}
+
+/// Whether a name can be one in DNS. One dot at its end says that it is complete.
+fn check_name(name: &str) -> Result<(), Refused> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() {
+        return Err(Refused::NoHost);
+    }
+    let fits = |label: &str| !label.is_empty() && label.len() <= HOST_LABEL_BYTES_MAX;
+    if name.len() <= HOST_BYTES_MAX && name.split('.').all(fits) { Ok(()) } else { Err(Refused::HostName) }
 }
 
 #[cfg(test)]

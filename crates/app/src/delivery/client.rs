@@ -1,29 +1,32 @@
 //! The client: one request over a kept or a new connection, within its time, the answer read up to its cap.
 //!
 //! It follows no redirect, decompresses nothing and keeps no cookie. Each shard of the engine has one, since a connection
-//! is cheapest on the runtime that opened it.
+//! is cheapest on the runtime that opened it. A request goes a second time only where none of it was sent, or where the
+//! receiver says that it has not processed it.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::HOST;
-use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full};
+use h2::RecvStream;
+use http::response::Parts;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
 
 use super::connect::Connector;
 use super::exchange::{
-    ANSWER_BODY_BYTES_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Exchange, Failure, FailureCode, Outbound, Timings,
-    Transport,
+    ANSWER_BODY_BYTES_MAX, Answer, Exchange, Failure, FailureCode, Outbound, Timings, Transport,
 };
-use super::pool::{Pool, Sender};
-use super::target::Target;
+use super::http2::{Connection, Slot};
+use super::pool::{Line, Pool};
+use super::target::{Endpoint, Target};
+use super::{http1, http2};
 
-/// Read buffer of a connection, at most: room for the largest head, and little enough for thousands of connections.
-const BUFFER_BYTES_MAX: usize = 2 * ANSWER_HEAD_BYTES_MAX;
+/// How often a request is sent within one attempt, where its receiver says that it has not processed it: once more each
+/// for a connection that was just closing and for a receiver that is restarting.
+pub const SENDS_MAX: usize = 3;
 
 /// Sends requests to strangers. Clones share their connections.
 #[derive(Clone)]
@@ -39,26 +42,47 @@ impl Client {
     }
 
     async fn attempt(&self, outbound: Outbound, exchange: &mut Exchange) -> Result<(), Failure> {
-        let Outbound { target, headers, body, connect_timeout, .. } = outbound;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.path.clone().into();
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(HOST, target.host.clone());
-
-        if let Some(sender) = self.pool.take(&target.endpoint).await {
-            match send(sender, request, &mut exchange.timings).await {
-                Ok(answered) => return self.read(&target, answered, exchange).await,
-                // It was closed before anything was sent: that says nothing about the endpoint.
-                Err(Unsent::Whole(returned)) => request = *returned,
-                Err(Unsent::Lost(failure)) => return Err(failure),
-            }
-        }
-        let sender = self.open(&target, connect_timeout, &mut exchange.timings).await?;
-        match send(sender, request, &mut exchange.timings).await {
-            Ok(answered) => self.read(&target, answered, exchange).await,
-            Err(Unsent::Lost(failure)) => Err(failure),
-            Err(Unsent::Whole(_)) => Err(closed_early()),
+        let Outbound { target, mut headers, body, connect_timeout, .. } = outbound;
+        let mut sends = 0;
+        loop {
+            let kept = self.pool.take(&target.endpoint).await;
+            let was_kept = kept.is_some();
+            let line = match kept {
+                Some(line) => line,
+                None => self.open(&target, connect_timeout, &mut exchange.timings).await?,
+            };
+            let sent = Instant::now();
+            let answering = match line {
+                Line::Http1(sender) => match http1::send(sender, &target, headers, body.clone()).await {
+                    Ok((sender, response)) => {
+                        let (head, body) = response.into_parts();
+                        Answering { head, body: Body::Http1(body, sender) }
+                    }
+                    // It was closed before anything was sent: that says nothing about the endpoint.
+                    Err(http1::Unsent::Whole(returned)) if was_kept => {
+                        headers = returned;
+                        continue;
+                    }
+                    Err(http1::Unsent::Whole(_)) => return Err(closed_early()),
+                    Err(http1::Unsent::Lost(failure)) => return Err(failure),
+                },
+                Line::Http2(mut slot) => match slot.send(&target, headers.clone(), body.clone()).await {
+                    Ok(response) => {
+                        let (head, body) = response.into_parts();
+                        Answering { head, body: Body::Http2(body, slot) }
+                    }
+                    Err(http2::Unsent::Unprocessed(failure)) => {
+                        sends += 1;
+                        if sends == SENDS_MAX {
+                            return Err(failure);
+                        }
+                        continue;
+                    }
+                    Err(http2::Unsent::Lost(failure)) => return Err(failure),
+                },
+            };
+            exchange.timings.first_byte = Some(sent.elapsed());
+            return self.read(&target.endpoint, answering, &mut exchange.answer).await;
         }
     }
 
@@ -67,51 +91,90 @@ impl Client {
         target: &Target,
         within: std::time::Duration,
         timings: &mut Timings,
-    ) -> Result<Sender, Failure> {
+    ) -> Result<Line, Failure> {
         let stream = self.connector.connect(target, within, timings).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(BUFFER_BYTES_MAX)
-            .max_header_size(ANSWER_HEAD_BYTES_MAX)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| from_hyper(&error))?;
-        tokio::spawn(async move {
-            // What goes wrong on a connection is told to the request that is on it.
-            connection.await.ok();
-        });
-        Ok(sender)
+        if !stream.speaks_http2() {
+            return http1::open(stream).await.map(Line::Http1);
+        }
+        let connection = Connection::open(stream).await?;
+        connection.slot().map(Line::Http2).ok_or_else(closed_early)
     }
 
-    /// Reads the answer into `exchange` as it comes, so that a time-out leaves what there was.
+    /// Reads the answer into `kept` as it comes, so that a time-out leaves what there was.
     async fn read(
         &self,
-        target: &Target,
-        (sender, response): (Sender, Response<Incoming>),
-        exchange: &mut Exchange,
+        endpoint: &Arc<Endpoint>,
+        Answering { head, mut body }: Answering,
+        kept: &mut Option<Answer>,
     ) -> Result<(), Failure> {
-        let (head, mut body) = response.into_parts();
         let headers = head.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
-        let answer = exchange.answer.insert(Answer {
+        let answer = kept.insert(Answer {
             status: head.status.as_u16(),
             headers: headers.collect(),
             body: Vec::new(),
             truncated: false,
         });
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| from_hyper(&error))?;
-            let Some(data) = frame.data_ref() else { continue };
+        if let Body::Http2(_, slot) = &body {
+            self.pool.share(endpoint, slot.connection());
+        }
+        while let Some(data) = body.next().await {
+            let data = data?;
             let room = ANSWER_BODY_BYTES_MAX - answer.body.len();
             answer.body.extend_from_slice(&data[..data.len().min(room)]);
             if data.len() > room {
-                // Dropping the connection is cheaper than reading what nobody will look at.
                 answer.truncated = true;
+                // Of HTTP/2, dropping it ends the stream and nothing else.
+                if let Body::Http1(body, sender) = body {
+                    http1::drain(body, sender, &self.pool, endpoint);
+                }
                 return Ok(());
             }
         }
-        self.pool.put(&target.endpoint, sender);
+        if let Body::Http1(_, sender) = body {
+            self.pool.keep(endpoint, sender);
+        }
         Ok(())
+    }
+}
+
+/// An answer whose head has arrived.
+struct Answering {
+    head: Parts,
+    body: Body,
+}
+
+/// The body of an answer on its way, with what it comes by.
+enum Body {
+    Http1(Incoming, http1::Sender),
+    Http2(RecvStream, Slot),
+}
+
+impl Body {
+    /// The next piece of it.
+    async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+        match self {
+            Body::Http1(body, _) => loop {
+                match body.frame().await? {
+                    Ok(frame) => {
+                        // Otherwise they are trailers: nobody asked for them.
+                        if let Ok(data) = frame.into_data() {
+                            return Some(Ok(data));
+                        }
+                    }
+                    Err(error) => return Some(Err(http1::failure(&error))),
+                }
+            },
+            Body::Http2(body, _) => {
+                let data = body.data().await?;
+                if let Ok(data) = &data {
+                    // An error means that the stream is over, which the next piece says.
+                    body.flow_control().release_capacity(data.len()).ok();
+                }
+                Some(data.map_err(|error| http2::failure(&error)))
+            }
+        }
     }
 }
 
@@ -132,32 +195,6 @@ impl Transport for Client {
     }
 }
 
-/// A request that had no answer.
-enum Unsent {
-    /// Nothing of it left: it can be sent again.
-    Whole(Box<Request<Full<Bytes>>>),
-    /// Some of it may have left.
-    Lost(Failure),
-}
-
-async fn send(
-    mut sender: Sender,
-    request: Request<Full<Bytes>>,
-    timings: &mut Timings,
-) -> Result<(Sender, Response<Incoming>), Unsent> {
-    let sent = Instant::now();
-    match sender.try_send_request(request).await {
-        Ok(response) => {
-            timings.first_byte = Some(sent.elapsed());
-            Ok((sender, response))
-        }
-        Err(mut error) => match error.take_message() {
-            Some(request) => Err(Unsent::Whole(Box::new(request))),
-            None => Err(Unsent::Lost(from_hyper(error.error()))),
-        },
-    }
-}
-
 fn closed_early() -> Failure {
     Failure::new(FailureCode::Reset, "The connection was closed before the request was sent.")
 }
@@ -172,19 +209,4 @@ fn timed_out(within: std::time::Duration, exchange: &Exchange) -> Failure {
             Failure::new(FailureCode::BodyTimeout, sentence)
         }
     }
-}
-
-fn from_hyper(error: &hyper::Error) -> Failure {
-    if error.is_parse_too_large() {
-        let sentence = format!("The answer's headers are larger than {ANSWER_HEAD_BYTES_MAX} bytes.");
-        return Failure::new(FailureCode::ProtocolError, sentence);
-    }
-    if error.is_parse() {
-        return Failure::new(FailureCode::ProtocolError, format!("The answer is not HTTP/1.1: {error}."));
-    }
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure::new(
-        FailureCode::Reset,
-        format!("The connection was closed before the answer was complete{cause}."),
-    )
 }

@@ -1,8 +1,7 @@
-//! The connector: resolve, check, connect. The only place from which Keybell opens a connection to a stranger.
+//! The connector: resolve, check, connect, shake hands. The only place from which Keybell opens a connection to a stranger.
 //!
-//! Every address that a name resolves to is held against the target policy at the moment of connecting, and only an
-//! address that was checked is connected to. A name that pointed elsewhere when the webhook was made, or a moment ago,
-//! gains nothing.
+//! Every address that a name resolves to is judged by the [`Guard`] at the moment of connecting, and only an address that
+//! was judged is connected to.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use keybell_core::target::TargetPolicy;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -23,43 +19,25 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::exchange::{Failure, FailureCode, Timings};
+use super::guard::{Guard, Leads};
+use super::roots::{Root, root_store};
 use super::target::{Endpoint, HostName, Target};
 
-/// Most addresses of a name that are tried: a name with more gains nothing by them within one connect time-out.
-const ADDRESSES_MAX: usize = 8;
-
-/// Turns names into addresses: the operating system, or in a test whoever lies best.
-pub trait Resolve: Send + Sync + 'static {
-    /// The addresses of `host`, with `port`.
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
-}
-
-/// The operating system's resolver.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }.boxed()
-    }
-}
+/// The names of the protocols, as they are agreed on in a TLS handshake (ALPN).
+const HTTP_2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// Opens connections to endpoints. Cheap to clone.
 #[derive(Clone)]
 pub struct Connector {
-    policy: Arc<TargetPolicy>,
-    resolver: Arc<dyn Resolve>,
+    guard: Guard,
     tls: Arc<ClientConfig>,
 }
 
 impl Connector {
-    /// A connector that calls what `policy` allows, and trusts the system's roots and `extra_roots`.
-    pub fn new(
-        policy: TargetPolicy,
-        resolver: Arc<dyn Resolve>,
-        extra_roots: &[CertificateDer<'static>],
-    ) -> Connector {
-        Connector { policy: Arc::new(policy), resolver, tls: Arc::new(tls_config(extra_roots)) }
+    /// A connector that calls what `guard` allows, and trusts the system's roots and `extra_roots`.
+    pub fn new(guard: Guard, extra_roots: &[Root]) -> Connector {
+        Connector { guard, tls: Arc::new(tls_config(extra_roots)) }
     }
 
     /// Opens a connection to `target` within `within`. `timings` is filled as far as it gets.
@@ -69,8 +47,11 @@ impl Connector {
         within: Duration,
         timings: &mut Timings,
     ) -> Result<Stream, Failure> {
-        self.policy.check_url(&target.url).map_err(|refused| {
-            Failure::new(FailureCode::TargetRefused, format!("This URL may not be called: {refused}."))
+        self.guard.check(&target.url).map_err(|refused| {
+            Failure::new(
+                FailureCode::TargetRefused,
+                format!("This URL may not be called ({}): {refused}.", refused.rule()),
+            )
         })?;
         match timeout(within, self.open(&target.endpoint, within, timings)).await {
             Ok(opened) => opened,
@@ -97,9 +78,15 @@ impl Connector {
         let shaking = Instant::now();
         let name = match &endpoint.host {
             HostName::Address(address) => ServerName::from(*address),
-            HostName::Name(name) => ServerName::try_from(name.clone()).map_err(|_| {
-                Failure::new(FailureCode::TlsFailed, format!("{name} is no name a certificate can be for."))
-            })?,
+            // A dot at its end is DNS's own: certificates name the host without it.
+            HostName::Name(name) => {
+                ServerName::try_from(name.trim_end_matches('.').to_owned()).map_err(|_| {
+                    Failure::new(
+                        FailureCode::TlsFailed,
+                        format!("{name} is no name a certificate can be for."),
+                    )
+                })?
+            }
         };
         let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(|error| {
             Failure::new(FailureCode::TlsFailed, format!("The TLS handshake failed: {error}."))
@@ -108,43 +95,28 @@ impl Connector {
         Ok(Stream::Tls(Box::new(tls)))
     }
 
-    /// The addresses of an endpoint that may be called, in the resolver's order.
+    /// The addresses of an endpoint that may be called.
     async fn addresses(
         &self,
         endpoint: &Endpoint,
         timings: &mut Timings,
     ) -> Result<Vec<SocketAddr>, Failure> {
-        let (shown, found) = match &endpoint.host {
-            HostName::Address(address) => {
-                (address.to_string(), vec![SocketAddr::new(*address, endpoint.port)])
-            }
-            HostName::Name(name) => {
-                let began = Instant::now();
-                let found = self.resolver.resolve(name, endpoint.port).await.map_err(|error| {
-                    Failure::new(FailureCode::DnsFailed, format!("{name} could not be resolved: {error}."))
-                })?;
-                timings.dns = Some(began.elapsed());
-                (name.clone(), found)
-            }
-        };
-        let mut refusal = None;
-        let mut allowed = Vec::new();
-        for address in found {
-            match self.policy.check_address(address.ip()) {
-                Ok(()) if allowed.len() < ADDRESSES_MAX => allowed.push(address),
-                Ok(()) => {}
-                Err(refused) => refusal = Some(format!("{} ({})", address.ip(), refused.rule())),
-            }
+        let began = Instant::now();
+        let leads = self.guard.leads(endpoint).await;
+        let host = &endpoint.host;
+        if let (HostName::Name(_), Leads::To(_) | Leads::Nowhere(_)) = (host, &leads) {
+            timings.dns = Some(began.elapsed());
         }
-        if !allowed.is_empty() {
-            return Ok(allowed);
-        }
-        Err(match refusal {
-            Some(why) => Failure::new(
+        Err(match leads {
+            Leads::To(addresses) => return Ok(addresses),
+            Leads::Nowhere(refused) => Failure::new(
                 FailureCode::TargetRefused,
-                format!("{shown} leads to an address that may not be called: {why}."),
+                format!("{host} leads to where no request may go ({}): {refused}.", refused.rule()),
             ),
-            None => Failure::new(FailureCode::DnsFailed, format!("{shown} has no address.")),
+            Leads::NoAddress => Failure::new(FailureCode::DnsFailed, format!("{host} has no address.")),
+            Leads::Unresolved(error) => {
+                Failure::new(FailureCode::DnsFailed, format!("{host} could not be resolved: {error}."))
+            }
         })
     }
 }
@@ -187,26 +159,14 @@ fn too_slow(within: Duration, endpoint: &Endpoint, timings: &Timings) -> Failure
     Failure::new(FailureCode::ConnectTimeout, sentence)
 }
 
-fn tls_config(extra_roots: &[CertificateDer<'static>]) -> ClientConfig {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "some of the system's root certificates could not be read");
-    }
-    let mut roots = RootCertStore::empty();
-    let (added, _) =
-        roots.add_parsable_certificates(found.certs.into_iter().chain(extra_roots.iter().cloned()));
-    if added == 0 {
-        tracing::warn!(
-            "the system has no root certificates: deliveries to https will fail; install ca-certificates"
-        );
-    }
+fn tls_config(extra_roots: &[Root]) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
+        .with_root_certificates(root_store(extra_roots))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()];
     config
 }
 
@@ -216,6 +176,16 @@ pub enum Stream {
     Plain(TcpStream),
     /// With.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether both sides agreed on HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(HTTP_2),
+        }
+    }
 }
 
 impl AsyncRead for Stream {

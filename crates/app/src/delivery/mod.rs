@@ -11,17 +11,22 @@ pub mod client;
 pub mod connect;
 mod dispatch;
 pub mod exchange;
+pub mod guard;
 mod health;
 mod house;
+pub mod http1;
+pub mod http2;
 mod ingest;
 mod job;
 mod pace;
-mod pool;
+pub mod pool;
 mod pulse;
 mod queue;
 mod record;
 mod refill;
+pub mod resolve;
 mod retention;
+pub mod roots;
 mod send;
 mod stats;
 pub mod target;
@@ -34,7 +39,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keybell_core::delivery::RetryPolicy;
-use keybell_core::target::TargetPolicy;
 use keybell_core::{Clock, Problem, Randomness, WebhookId, WorkspaceId};
 use keybell_store::Store;
 use keybell_store::ops::deliveries::ReleaseNode;
@@ -52,14 +56,17 @@ use crate::workspaces::Directory;
 use book::Book;
 use claim::Due;
 use client::Client;
-use connect::{Connector, SystemResolver};
+use connect::Connector;
 use dispatch::{Message, Shard};
 use exchange::Transport;
+use guard::Guard;
 use health::HealthRules;
 use ingest::Ingest;
 use job::Job;
 use pulse::{Pulse, ShardPulse, ToShard};
 use record::Recorder;
+use resolve::Resolve;
+use roots::Root;
 use send::Rules;
 use stats::{Counters, Sample};
 use watchdog::Watchdog;
@@ -98,7 +105,8 @@ struct Shared {
     directory: Arc<Directory>,
     rules: Rules,
     health: HealthRules,
-    policy: TargetPolicy,
+    guard: Guard,
+    extra_roots: Vec<Root>,
     retention: RetentionSettings,
     under_way_max: usize,
     under_way_per_webhook_max: usize,
@@ -139,6 +147,7 @@ struct Tasks {
 
 impl Engine {
     /// An engine that keeps what is published and does not deliver yet.
+    #[expect(clippy::too_many_arguments, reason = "the parts of an installation, handed over in one place")]
     pub(crate) fn new(
         settings: &Settings,
         store: Store,
@@ -147,6 +156,7 @@ impl Engine {
         registry: Arc<Registry>,
         directory: Arc<Directory>,
         bounds: Bounds,
+        resolver: Arc<dyn Resolve>,
     ) -> Engine {
         let delivery = &settings.delivery;
         let health = HealthRules {
@@ -170,7 +180,8 @@ impl Engine {
             registry,
             directory,
             health,
-            policy: delivery.target_policy(),
+            guard: Guard::new(delivery.target_policy(), resolver),
+            extra_roots: delivery.extra_roots.clone(),
             retention: settings.retention.clone(),
             under_way_max: delivery.max_in_flight,
             under_way_per_webhook_max: delivery.max_in_flight_per_webhook,
@@ -197,8 +208,13 @@ impl Engine {
 
     /// Starts to deliver over the network, a shard on each of `runtimes` (at least one), and takes up what this node had.
     pub async fn start(&self, runtimes: &[Handle]) -> Result<(), Problem> {
-        let connector = Connector::new(self.shared.policy.clone(), Arc::new(SystemResolver), &[]);
+        let connector = Connector::new(self.shared.guard.clone(), &self.shared.extra_roots);
         self.start_over(runtimes, &|| Arc::new(Client::new(connector.clone()))).await
+    }
+
+    /// Where requests may go: for whoever wants to know before anything is sent.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.shared.guard
     }
 
     /// As [`Engine::start`], over other transports than the network: `transport` makes one for each shard.

@@ -1,5 +1,6 @@
 //! Where a request goes: a webhook's URL, taken apart once.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,6 +41,15 @@ pub enum HostName {
     Name(String),
     /// An address.
     Address(IpAddr),
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostName::Name(name) => name.fmt(f),
+            HostName::Address(address) => address.fmt(f),
+        }
+    }
 }
 
 impl Target {

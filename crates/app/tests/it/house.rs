@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use keybell_app::delivery::resolve::Resolve;
 use keybell_app::settings::{DeliverySettings, RetentionSettings, Settings};
 use keybell_app::{App, Parts};
 use keybell_core::grant::Origin;
@@ -114,6 +115,13 @@ impl House {
         app.expect("it starts again")
     }
 
+    /// Another process on the same database, which asks `resolver` for addresses.
+    pub(crate) async fn resolving(&self, resolver: impl Resolve) -> App {
+        let parts =
+            parts(&self.store, &self.settings, &self.clock, &self.randomness, MasterKey::from_bytes([7; 32]));
+        App::start_resolving(parts, Arc::new(resolver)).await.expect("it starts again")
+    }
+
     /// Another process on the same database, with that master key.
     pub(crate) async fn restarted(&self, master_key: MasterKey) -> Result<App, Problem> {
         start(&self.store, &self.settings, &self.clock, &self.randomness, master_key).await
@@ -127,14 +135,23 @@ async fn start(
     randomness: &Arc<Rewindable>,
     master_key: MasterKey,
 ) -> Result<App, Problem> {
-    App::start(Parts {
+    App::start(parts(store, settings, clock, randomness, master_key)).await
+}
+
+fn parts(
+    store: &Store,
+    settings: &Settings,
+    clock: &Arc<ManualClock>,
+    randomness: &Arc<Rewindable>,
+    master_key: MasterKey,
+) -> Parts {
+    Parts {
         settings: settings.clone(),
         store: store.clone(),
         clock: Arc::<ManualClock>::clone(clock),
         randomness: Arc::<Rewindable>::clone(randomness),
         master_key,
-    })
-    .await
+    }
 }
 
 /// The id of one of the two workspaces of a house: 1 or 2.

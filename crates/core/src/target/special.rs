@@ -17,6 +17,9 @@ const fn v6(a: u16, b: u16, c: u16, d: u16, prefix: u8) -> Ipv6Net {
 /// The well-known prefix of NAT64 (RFC 6052).
 pub(super) const NAT64: Ipv6Net = v6(0x64, 0xff9b, 0, 0, 96);
 
+/// 6to4 (RFC 3056).
+pub(super) const SIX_TO_FOUR: Ipv6Net = v6(0x2002, 0, 0, 0, 16);
+
 /// IPv4 that is not public: the IANA registry of special-purpose addresses. The first that fits counts.
 const REFUSED_V4: [(Ipv4Net, AddressRule); 16] = [
     (v4(0, 0, 0, 0, 8), AddressRule::Unspecified),
@@ -38,7 +41,7 @@ const REFUSED_V4: [(Ipv4Net, AddressRule); 16] = [
 ];
 
 /// IPv6 that has a name of its own in a refusal. What is outside `2000::/3` is refused in any case.
-const REFUSED_V6: [(Ipv6Net, AddressRule); 13] = [
+const REFUSED_V6: [(Ipv6Net, AddressRule); 12] = [
     (Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128), AddressRule::Unspecified),
     (Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128), AddressRule::Loopback),
     (v6(0, 0, 0, 0, 96), AddressRule::Transition),
@@ -47,7 +50,6 @@ const REFUSED_V6: [(Ipv6Net, AddressRule); 13] = [
     (v6(0x2001, 2, 0, 0, 48), AddressRule::Benchmarking),
     (v6(0x2001, 0, 0, 0, 23), AddressRule::Reserved),
     (v6(0x2001, 0xdb8, 0, 0, 32), AddressRule::Documentation),
-    (v6(0x2002, 0, 0, 0, 16), AddressRule::Transition),
     (v6(0x3fff, 0, 0, 0, 20), AddressRule::Documentation),
     (v6(0xfc00, 0, 0, 0, 7), AddressRule::UniqueLocal),
     (v6(0xfe80, 0, 0, 0, 10), AddressRule::LinkLocal),

@@ -1,9 +1,13 @@
 //! `[delivery]`: how events are delivered.
 
+use std::error::Error as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use keybell_app::delivery::roots::{Root, read_roots};
 use keybell_app::settings::DeliverySettings;
 use keybell_app::workspaces::EXTERNAL_ID_BYTES_MAX;
+use toml::Value;
 
 use super::duration;
 use super::reader::Reader;
@@ -29,11 +33,17 @@ const DISABLE_MIN: Duration = Duration::from_hours(1);
 const DISABLE_MAX: Duration = Duration::from_hours(365 * 24);
 /// What says that no webhook is disabled for failing.
 const NEVER: [&str; 2] = ["never", "0"];
+/// Past this it is no list that somebody keeps in mind.
+const PORTS_MAX: usize = 64;
+/// One file can hold all of an operator's roots; some have one for each authority.
+const ROOT_FILES_MAX: usize = 64;
 
 /// The section, in the words of the use cases.
 pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
     let require_https = from.flag("delivery.require_https");
     let allowed_networks = from.networks("delivery.allowed_networks");
+    let allowed_ports = read_ports(from);
+    let extra_roots = read_extra_roots(from);
     let timeout = from.duration("delivery.timeout", TIMEOUT_MIN..=TIMEOUT_MAX);
     let connect_timeout = from.duration("delivery.connect_timeout", TIMEOUT_MIN..=TIMEOUT_MAX);
     let retry_schedule = from.durations("delivery.retry_schedule", RETRIES_MAX, RETRY_MIN..=RETRY_MAX);
@@ -58,6 +68,8 @@ pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
     Some(DeliverySettings {
         require_https: require_https?,
         allowed_networks: allowed_networks?,
+        allowed_ports: allowed_ports?,
+        extra_roots: extra_roots?,
         timeout: timeout?,
         connect_timeout: connect_timeout?,
         retry_schedule: retry_schedule?,
@@ -89,4 +101,47 @@ fn operator_workspace(from: &mut Reader) -> Option<Option<String>> {
         let text = value.as_str().filter(|text| text.len() <= EXTERNAL_ID_BYTES_MAX)?;
         Some((!text.is_empty()).then(|| text.to_owned()))
     })
+}
+
+fn read_ports(from: &mut Reader) -> Option<Vec<u16>> {
+    let allowed = format!("a list of at most {PORTS_MAX} ports from 1 to 65535, such as [443, 8443]");
+    from.parsed("delivery.allowed_ports", allowed, |value| {
+        let list = value.as_array().filter(|list| list.len() <= PORTS_MAX)?;
+        list.iter().map(port).collect()
+    })
+}
+
+/// A variable of the environment has its ports as text.
+fn port(value: &Value) -> Option<u16> {
+    let port = match value {
+        Value::String(text) => text.parse().ok()?,
+        value => u16::try_from(value.as_integer()?).ok()?,
+    };
+    (port > 0).then_some(port)
+}
+
+/// The certificates themselves, so that a file that cannot be used is a fault of the configuration.
+fn read_extra_roots(from: &mut Reader) -> Option<Vec<Root>> {
+    const SETTING: &str = "delivery.extra_roots";
+    let allowed = format!("a list of at most {ROOT_FILES_MAX} files, such as [\"/etc/keybell/roots.pem\"]");
+    let files: Vec<PathBuf> = from.parsed(SETTING, allowed, |value| {
+        let list = value.as_array().filter(|list| list.len() <= ROOT_FILES_MAX)?;
+        list.iter().map(|value| Some(PathBuf::from(value.as_str()?))).collect()
+    })?;
+    let mut roots = Vec::new();
+    let mut good = true;
+    for file in files {
+        match read_roots(&file) {
+            Ok(read) => roots.extend(read),
+            Err(error) => {
+                good = false;
+                let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+                from.refuse(
+                    SETTING,
+                    format!("a list of files of root certificates in PEM, and {error}{why}"),
+                );
+            }
+        }
+    }
+    good.then_some(roots)
 }

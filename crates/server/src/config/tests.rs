@@ -74,6 +74,10 @@ fn a_wrong_setting_is_refused_with_its_name_its_value_and_what_is_allowed() {
         "[delivery]\nretry_schedule = [\"5s\", \"soon\"]",
         "[delivery]\nretry_jitter = 51",
         "[delivery]\nallowed_networks = [\"10.0.0.0/33\"]",
+        "[delivery]\nallowed_ports = [0]",
+        "[delivery]\nallowed_ports = [443, \"https\"]",
+        "[delivery]\nextra_roots = \"/etc/roots.pem\"",
+        "[delivery]\nextra_roots = [\"/nowhere/roots.pem\"]",
         "[delivery]\nrequire_https = \"no\"",
         "[server]\nlisten = \"localhost\"",
         "[server]\npublic_url = \"ftp://example.com\"",
@@ -95,6 +99,10 @@ fn a_wrong_setting_is_refused_with_its_name_its_value_and_what_is_allowed() {
     delivery.retry_schedule = ["5s", "soon"] (FILE) is not allowed: it must be a list of at most 30 durations, each from 1ms to 7d, such as ["5s", "5m"]
     delivery.retry_jitter = 51 (FILE) is not allowed: it must be a whole number from 0 to 50
     delivery.allowed_networks = ["10.0.0.0/33"] (FILE) is not allowed: it must be a list of networks such as ["10.0.0.0/8", "fd00::/8"]
+    delivery.allowed_ports = [0] (FILE) is not allowed: it must be a list of at most 64 ports from 1 to 65535, such as [443, 8443]
+    delivery.allowed_ports = [443, "https"] (FILE) is not allowed: it must be a list of at most 64 ports from 1 to 65535, such as [443, 8443]
+    delivery.extra_roots = "/etc/roots.pem" (FILE) is not allowed: it must be a list of at most 64 files, such as ["/etc/keybell/roots.pem"]
+    delivery.extra_roots = ["/nowhere/roots.pem"] (FILE) is not allowed: it must be a list of files of root certificates in PEM, and /nowhere/roots.pem cannot be read: No such file or directory (os error 2)
     delivery.require_https = "no" (FILE) is not allowed: it must be true or false
     server.listen = "localhost" (FILE) is not allowed: it must be an address and port such as "127.0.0.1:8080"
     server.public_url = "ftp://example.com" (FILE) is not allowed: it must be an http or https URL without user, query or fragment, such as "https://developer.example.com", or empty
@@ -133,6 +141,9 @@ fn limits_hold_at_their_ends() {
         ("KEYBELL__DELIVERY__RETRY_SCHEDULE", "7d", "169h"),
         ("KEYBELL__DELIVERY__RETRY_SCHEDULE", "1ms", "0ms"),
         ("KEYBELL__DELIVERY__RETRY_JITTER", "50", "51"),
+        ("KEYBELL__DELIVERY__ALLOWED_PORTS", "65535", "65536"),
+        ("KEYBELL__DELIVERY__ALLOWED_PORTS", "1", "0"),
+        ("KEYBELL__DELIVERY__ALLOWED_PORTS", &["443"; 64].join(","), &["443"; 65].join(",")),
         ("KEYBELL__DELIVERY__MAX_IN_FLIGHT", "65535", "65536"),
         ("KEYBELL__DELIVERY__MAX_IN_FLIGHT_PER_WEBHOOK", "1024", "1025"),
         ("KEYBELL__DELIVERY__DISABLE_FAILING_AFTER", "1h", "59m"),

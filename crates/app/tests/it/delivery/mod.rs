@@ -11,6 +11,7 @@ mod kept;
 mod model;
 mod neighbours;
 mod refused;
+mod servers;
 mod standstill;
 mod switched;
 mod tls;

@@ -11,8 +11,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use keybell_app::delivery::client::Client;
-use keybell_app::delivery::connect::{Connector, Resolve};
+use keybell_app::delivery::connect::Connector;
 use keybell_app::delivery::exchange::{Exchange, FailureCode, Outbound, Transport};
+use keybell_app::delivery::guard::Guard;
+use keybell_app::delivery::resolve::Resolve;
+use keybell_app::delivery::roots::Root;
 use keybell_app::delivery::target::Target;
 use keybell_core::target::TargetPolicy;
 use keybell_testkit::receiver::Receiver;
@@ -29,7 +32,12 @@ pub(crate) struct Fickle {
 impl Fickle {
     /// Always the same address, for every name.
     pub(crate) fn always(address: SocketAddr) -> Fickle {
-        Fickle { answers: vec![vec![address]], asked: AtomicUsize::new(0) }
+        Fickle::answering(vec![vec![address]])
+    }
+
+    /// These answers, one after the other.
+    pub(crate) fn answering(answers: Vec<Vec<SocketAddr>>) -> Fickle {
+        Fickle { answers, asked: AtomicUsize::new(0) }
     }
 }
 
@@ -41,13 +49,17 @@ impl Resolve for Fickle {
     }
 }
 
-fn client(allowed: &[&str], answers: Vec<Vec<SocketAddr>>) -> Client {
+/// A client that may call these networks.
+pub(crate) fn client_of(allowed: &[&str], resolver: impl Resolve, roots: &[Root]) -> Client {
     let policy = TargetPolicy {
-        require_https: false,
         allowed_networks: allowed.iter().map(|network| network.parse().expect("a network")).collect(),
+        ..TargetPolicy::default()
     };
-    let resolver = Fickle { answers, asked: AtomicUsize::new(0) };
-    Client::new(Connector::new(policy, Arc::new(resolver), &[]))
+    Client::new(Connector::new(Guard::new(policy, Arc::new(resolver)), roots))
+}
+
+fn client(allowed: &[&str], answers: Vec<Vec<SocketAddr>>) -> Client {
+    client_of(allowed, Fickle::answering(answers), &[])
 }
 
 /// A request to `url`.
@@ -57,11 +69,11 @@ pub(crate) fn outbound(url: &str) -> Outbound {
     Outbound { target, headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), timeout, connect_timeout }
 }
 
-async fn call(client: &Client, url: &str) -> Exchange {
+pub(crate) async fn call(client: &Client, url: &str) -> Exchange {
     client.exchange(outbound(url)).await
 }
 
-fn failed(exchange: &Exchange) -> Option<FailureCode> {
+pub(crate) fn failed(exchange: &Exchange) -> Option<FailureCode> {
     exchange.failure.as_ref().map(|failure| failure.code)
 }
 

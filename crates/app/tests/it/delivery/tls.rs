@@ -1,101 +1,159 @@
 //! Deliveries over TLS: to whom the certificate says, and to nobody else.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use keybell_app::delivery::client::Client;
 use keybell_app::delivery::connect::Connector;
 use keybell_app::delivery::exchange::{Exchange, FailureCode, Transport as _};
+use keybell_app::delivery::guard::Guard;
+use keybell_app::delivery::roots::{BadRoots, ROOT_FILE_BYTES_MAX, Root, read_roots};
 use keybell_core::target::TargetPolicy;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use rcgen::date_time_ymd;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
-use super::refused::{Fickle, outbound};
+use super::Desk;
+use super::refused::{Fickle, client_of, failed, outbound};
+use super::servers::{Identity, Server, read_request};
+use crate::house::{On, settings};
 
-/// A receiver behind a certificate for `name`, and the root that vouches for it.
-async fn receiver_for(name: &str) -> (SocketAddr, CertificateDer<'static>) {
-    let mut of_root = CertificateParams::default();
-    of_root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = CertifiedIssuer::self_signed(of_root, KeyPair::generate().expect("a key")).expect("a root");
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
-    let leaf = params.signed_by(&key, &root).expect("a certificate");
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks TLS 1.2 and 1.3")
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .expect("the key is the certificate's");
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(acceptor.clone(), stream));
+/// Answers 200 to whatever comes, with the protocol and the name that were agreed on as its body.
+async fn answer(mut stream: TlsStream<TcpStream>, _: usize) {
+    let tls = stream.get_ref().1;
+    let agreed = String::from_utf8_lossy(tls.alpn_protocol().unwrap_or_default()).into_owned();
+    let said = format!("{agreed} {}", tls.server_name().unwrap_or("no name"));
+    while read_request(&mut stream).await.is_some() {
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
         }
-    });
-    (address, root.der().clone())
-}
-
-/// Answers 200 to whatever comes, with the protocol that was agreed on as its body.
-async fn answer(acceptor: TlsAcceptor, stream: tokio::net::TcpStream) -> std::io::Result<()> {
-    let mut stream = acceptor.accept(stream).await?;
-    let agreed = stream.get_ref().1.alpn_protocol().unwrap_or_default().to_vec();
-    let mut buffer = [0; 4_096];
-    while stream.read(&mut buffer).await? > 0 {
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", agreed.len());
-        stream.write_all(&[head.as_bytes(), &agreed].concat()).await?;
-        stream.flush().await?;
     }
-    Ok(())
 }
 
-fn client(address: SocketAddr, roots: &[CertificateDer<'static>]) -> Client {
-    let policy = TargetPolicy {
-        require_https: true,
-        allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
-    };
-    Client::new(Connector::new(policy, Arc::new(Fickle::always(address)), roots))
+async fn serve(identity: &Identity) -> Server {
+    identity.serve(&["http/1.1"], answer).await
 }
 
-async fn call(client: &Client, address: SocketAddr, name: &str) -> Exchange {
-    client.exchange(outbound(&format!("https://{name}:{}/", address.port()))).await
+fn client(address: SocketAddr, roots: &[Root]) -> Client {
+    client_of(&["127.0.0.0/8"], Fickle::always(address), roots)
+}
+
+async fn call(client: &Client, server: &Server, name: &str) -> Exchange {
+    client.exchange(outbound(&format!("https://{name}:{}/", server.address.port()))).await
 }
 
 #[tokio::test]
 async fn a_certificate_for_the_name_is_accepted_and_the_connection_kept() {
-    let (address, root) = receiver_for("hooks.example").await;
-    let client = client(address, &[root]);
-    let first = call(&client, address, "hooks.example").await;
+    let identity = Identity::of("hooks.example");
+    let server = serve(&identity).await;
+    let client = client(server.address, &[identity.root]);
+    let first = call(&client, &server, "hooks.example").await;
     let answer = first.answer.unwrap_or_else(|| panic!("{:?}", first.failure));
-    assert_eq!((answer.status, answer.body.as_slice()), (200, b"http/1.1".as_slice()));
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"http/1.1 hooks.example".as_slice()));
     assert!(first.timings.tls.is_some());
-    let second = call(&client, address, "hooks.example").await;
+    let second = call(&client, &server, "hooks.example").await;
     assert_eq!((second.answer.map(|answer| answer.status), second.timings.tls), (Some(200), None));
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_or_of_an_unknown_root_is_not() {
-    let (address, root) = receiver_for("hooks.example").await;
-    let known = client(address, &[root]);
-    for (client, name) in [(known, "other.example"), (client(address, &[]), "hooks.example")] {
-        let exchange = call(&client, address, name).await;
-        let failure = exchange.failure.expect("the handshake fails");
-        assert_eq!(failure.code, FailureCode::TlsFailed, "{}", failure.sentence);
-        assert!(exchange.answer.is_none());
+async fn a_dot_at_the_end_of_a_name_is_no_part_of_it() {
+    let identity = Identity::of("hooks.example");
+    let server = serve(&identity).await;
+    let client = client(server.address, &[identity.root]);
+    let answer = call(&client, &server, "hooks.example.").await.answer.expect("it answers");
+    assert_eq!(answer.body, b"http/1.1 hooks.example");
+}
+
+#[tokio::test]
+async fn an_address_is_certified_as_an_address() {
+    let identity = Identity::of("127.0.0.1");
+    let server = serve(&identity).await;
+    let client = client(server.address, &[identity.root]);
+    let answer = call(&client, &server, "127.0.0.1").await.answer.expect("it answers");
+    assert_eq!(answer.body, b"http/1.1 no name");
+}
+
+#[tokio::test]
+async fn a_certificate_that_proves_nothing_is_refused() {
+    let past = |params: &mut rcgen::CertificateParams| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+    };
+    let to_come = |params: &mut rcgen::CertificateParams| params.not_before = date_time_ymd(2090, 1, 1);
+    for (identity, trusted, what) in [
+        (Identity::of("other.example"), true, "for another name"),
+        (Identity::with("hooks.example", past), true, "expired"),
+        (Identity::with("hooks.example", to_come), true, "not valid yet"),
+        (Identity::self_signed("hooks.example"), false, "self-signed"),
+        (Identity::of("hooks.example"), false, "of an unknown root"),
+    ] {
+        let server = serve(&identity).await;
+        let roots = if trusted { vec![identity.root.clone()] } else { Vec::new() };
+        let exchange = call(&client(server.address, &roots), &server, "hooks.example").await;
+        assert_eq!(failed(&exchange), Some(FailureCode::TlsFailed), "{what}");
+        let timings = exchange.timings;
+        assert!(exchange.answer.is_none() && timings.connect.is_some() && timings.tls.is_none(), "{what}");
     }
 }
 
 #[tokio::test]
 async fn plain_http_is_refused_where_https_is_required() {
-    let (address, _) = receiver_for("hooks.example").await;
-    let exchange = client(address, &[]).exchange(outbound("http://hooks.example/")).await;
-    assert_eq!(exchange.failure.map(|failure| failure.code), Some(FailureCode::TargetRefused));
+    let policy = TargetPolicy { require_https: true, ..TargetPolicy::default() };
+    let guard = Guard::new(policy, Arc::new(Fickle::always("127.0.0.1:80".parse().expect("an address"))));
+    let exchange = Client::new(Connector::new(guard, &[])).exchange(outbound("http://hooks.example/")).await;
+    assert_eq!(failed(&exchange), Some(FailureCode::TargetRefused));
+}
+
+#[tokio::test]
+async fn a_receiver_of_an_own_authority_is_reached_with_its_root_and_not_without() {
+    let identity = Identity::of("127.0.0.1");
+    let server = serve(&identity).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("roots.pem");
+    std::fs::write(&file, pem(&identity.root)).expect("it can be written");
+    for (roots, status, error) in
+        [(read_roots(&file).expect("it is a root"), Some(200), None), (Vec::new(), None, Some("tls_failed"))]
+    {
+        let mut settings = settings();
+        settings.delivery.extra_roots = roots;
+        let desk = Desk::start(On::Memory, settings).await;
+        let url = format!("https://{}/", server.address);
+        let receiver = keybell_testkit::receiver::Receiver::ok();
+        desk.hook_with(&receiver, |new| new.url = url).await;
+        assert_eq!(desk.publish("{}").await.deliveries, 1);
+        let attempt = desk.only().await.attempts.remove(0);
+        assert_eq!((attempt.response_status, attempt.error_code.as_deref()), (status, error));
+    }
+}
+
+fn pem(certificate: &Root) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[test]
+fn a_file_of_roots_that_cannot_be_used_is_refused_with_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let read = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("it can be written");
+        read_roots(&file).map(|roots| roots.len())
+    };
+    let (one, other) = (pem(&Identity::of("a.example").root), pem(&Identity::of("b.example").root));
+    assert!(matches!(read("two", &format!("# ours\n{one}\n{other}")), Ok(2)));
+    assert!(matches!(read("empty", "# nothing yet\n"), Err(BadRoots::Empty(_))));
+    assert!(matches!(read("torn", &one[..one.len() / 2]), Err(BadRoots::NotPem(..))));
+    let no_certificate = pem(&Root::from(b"no certificate".to_vec()));
+    let second = read("second", &format!("{one}{no_certificate}")).expect_err("it is none");
+    assert!(matches!(second, BadRoots::NotARoot { number: 2, .. }), "{second}");
+    let file = folder.path().join("second");
+    assert_eq!(second.to_string(), format!("certificate 2 in {} cannot be used as a root", file.display()));
+    let nowhere = read_roots(&folder.path().join("nowhere"));
+    assert!(matches!(nowhere, Err(BadRoots::Unreadable(..))));
+    let most = usize::try_from(ROOT_FILE_BYTES_MAX).expect("it fits");
+    assert!(matches!(read("most", &format!("{one}{}", " ".repeat(most - one.len()))), Ok(1)));
+    assert!(matches!(read("more", &" ".repeat(most + 1)), Err(BadRoots::TooLarge(_))));
 }

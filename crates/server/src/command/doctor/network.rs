@@ -4,8 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_app::delivery::connect::{Connector, SystemResolver};
+use keybell_app::delivery::connect::Connector;
 use keybell_app::delivery::exchange::Timings;
+use keybell_app::delivery::guard::Guard;
+use keybell_app::delivery::resolve::SystemResolver;
+use keybell_app::delivery::roots::Root;
 use keybell_app::delivery::target::Target;
 use keybell_core::target::TargetPolicy;
 use url::{Host, Url};
@@ -18,9 +21,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut findings = vec![listen(config.server.listen), public_url(config)];
-    findings.push(roots(config.delivery.require_https));
+    findings.push(roots(config.delivery.require_https, &config.delivery.extra_roots));
     if let Some(url) = &config.server.public_url {
-        findings.push(reach(url).await);
+        findings.push(reach(url, &config.delivery.extra_roots).await);
     }
     findings
 }
@@ -68,9 +71,13 @@ fn is_this_machine(url: &Url) -> bool {
 }
 
 /// The certificates by which endpoints are believed to be who they say they are.
-fn roots(needed: bool) -> Finding {
+fn roots(needed: bool, extra: &[Root]) -> Finding {
     const WHAT: &str = "way out";
     match rustls_native_certs::load_native_certs().certs.len() {
+        0 if !extra.is_empty() => Finding::warning(
+            WHAT,
+            "the system trusts no certificate authority: https webhooks work by delivery.extra_roots only",
+        ),
         0 if needed => {
             Finding::bad(WHAT, "the system trusts no certificate authority; install ca-certificates")
         }
@@ -80,12 +87,16 @@ fn roots(needed: bool) -> Finding {
 }
 
 /// Connects to the public URL as deliveries do: names, routes and certificates work from here.
-async fn reach(url: &Url) -> Finding {
+async fn reach(url: &Url, extra_roots: &[Root]) -> Finding {
     const WHAT: &str = "reach";
     // The operator's own address may be a private one.
     let everywhere = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("it is a network"));
-    let policy = TargetPolicy { require_https: false, allowed_networks: everywhere.to_vec() };
-    let connector = Connector::new(policy, Arc::new(SystemResolver), &[]);
+    let policy = TargetPolicy {
+        allowed_networks: everywhere.to_vec(),
+        allowed_ports: url.port_or_known_default().into_iter().collect(),
+        ..TargetPolicy::default()
+    };
+    let connector = Connector::new(Guard::new(policy, Arc::new(SystemResolver)), extra_roots);
     let reached = match Target::of(url) {
         Ok(target) => connector.connect(&target, TIMEOUT, &mut Timings::default()).await.map(drop),
         Err(failure) => Err(failure),
