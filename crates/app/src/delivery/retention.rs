@@ -31,10 +31,10 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) async fn retain(shared: Arc<Shared>) {
     let failed = |error| tracing::warn!(%error, "what is old was not deleted; trying again later");
     loop {
-        delete_old(&shared).await.map(drop).unwrap_or_else(failed);
+        delete_old(&shared).await.map_or_else(failed, drop);
         let next_round = tokio::time::Instant::now() + EVERY;
         while tokio::time::timeout_at(next_round, shared.workspace_gone.notified()).await.is_ok() {
-            delete_strays(&shared, &mut Pace::new()).await.map(drop).unwrap_or_else(failed);
+            delete_strays(&shared, &mut Pace::new()).await.map_or_else(failed, drop);
         }
     }
 }
@@ -47,8 +47,8 @@ pub(super) async fn delete_old(shared: &Shared) -> Result<u64, StoreError> {
     let mut gone = delete_strays(shared, &mut pace).await?;
     let mut after = None;
     loop {
-        let page = shared.store.read(WorkspacesAfter { after, rows: WORKSPACES_AT_ONCE }).await?;
-        let Some(until) = page.last().copied() else { break };
+        let next = shared.store.read(WorkspacesAfter { after, rows: WORKSPACES_AT_ONCE }).await?;
+        let Some(until) = next.last().copied() else { break };
         for workspace in shared.store.read(WithSomethingOld { after, until, cutoffs }).await? {
             gone += delete_old_of(shared, &mut pace, workspace, &cutoffs).await?;
         }

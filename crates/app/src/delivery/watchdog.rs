@@ -177,11 +177,10 @@ impl Shared {
 fn writers(store: &Store) -> String {
     let waiting = store.stats().writes_waiting;
     match store.writing() {
-        Some(writing) => {
-            let seconds = writing.running_for.as_secs();
+        Some(under_way) => {
+            let (operation, seconds) = (under_way.operation, under_way.running_for.as_secs());
             format!(
-                "; the database's writer has been at {} for {seconds} s, {waiting} operations wait",
-                writing.operation
+                "; the database's writer has been at {operation} for {seconds} s, {waiting} operations wait"
             )
         }
         None if waiting > 0 => {

@@ -357,9 +357,7 @@ fn names_are_left_to_be_judged_by_their_addresses() {
 
 #[test]
 fn what_only_looks_like_an_address_is_no_url() {
-    for host in
-        ["256.0.0.1", "1.2.3.4.5", "0x7g.1", "[::1", "[::ffff:127.0.0.256]", "4294967296"]
-    {
+    for host in ["256.0.0.1", "1.2.3.4.5", "0x7g.1", "[::1", "[::ffff:127.0.0.256]", "4294967296"] {
         assert!(Url::parse(&format!("http://{host}/")).is_err(), "{host}");
     }
 }

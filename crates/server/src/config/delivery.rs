@@ -82,6 +82,7 @@ pub(super) fn read(from: &mut Reader) -> Option<DeliverySettings> {
 }
 
 /// `None` inside for never.
+#[expect(clippy::option_option, reason = "the outer one is for a value that was refused")]
 fn disable_failing_after(from: &mut Reader) -> Option<Option<Duration>> {
     let allowed = "a duration from 1h to 365d such as \"5d\", or \"never\"";
     from.parsed("delivery.disable_failing_after", allowed, |value| {
@@ -94,6 +95,7 @@ fn disable_failing_after(from: &mut Reader) -> Option<Option<Duration>> {
 }
 
 /// `None` inside where there is none. Whether there is such a workspace is looked up when it matters: it may be made later.
+#[expect(clippy::option_option, reason = "the outer one is for a value that was refused")]
 fn operator_workspace(from: &mut Reader) -> Option<Option<String>> {
     let allowed =
         format!("empty, or the id or external id of a workspace, at most {EXTERNAL_ID_BYTES_MAX} characters");

@@ -150,7 +150,8 @@ mod tests {
     use super::*;
     use crate::Store;
     use crate::ops::health::Answers;
-    use crate::ops::usage::{DeleteOldUsage, Step};
+    use crate::ops::retention::DeleteOldUsage;
+    use crate::ops::usage::Step;
 
     #[tokio::test]
     async fn nothing_happens_until_the_hand_turns_and_a_lost_commit_is_one_all_the_same() {
@@ -195,6 +196,6 @@ mod tests {
     fn bite() -> DeleteOldUsage {
         let (workspace, before) =
             (keybell_core::WorkspaceId::from_bytes([1; 16]), keybell_core::Timestamp::EPOCH);
-        DeleteOldUsage { workspace, step: Step::Day, before, rows: 1 }
+        DeleteOldUsage { workspace, step: Step::Day, before: Some(before), weight_max: 1 }
     }
 }

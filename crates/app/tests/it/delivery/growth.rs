@@ -43,7 +43,7 @@ async fn a_month_of_steady_load_leaves_the_file_as_large_as_ten_days_did() {
         after_day.push(bytes_of(file("")));
     }
     let (tenth, last) = (after_day[9], after_day[29]);
-    let held = (7 * PARTS as usize * EVENTS * 2 * DATA_BYTES) as u64;
+    let held = 7 * PARTS * (EVENTS * 2 * DATA_BYTES) as u64;
     assert!(tenth > held, "{tenth} bytes hold a week, which is {held} bytes of data and answers");
     assert!(last * 100 <= tenth * 105, "{tenth} bytes after ten days, {last} after thirty: {after_day:?}");
     let delivered = desk.app().engine().stats().succeeded;

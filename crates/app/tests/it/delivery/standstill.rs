@@ -31,7 +31,7 @@ async fn attempts_that_never_end_are_a_standstill() {
     desk.start_over(Model::Never).await;
     desk.publish("1").await;
     let lawful = STANDSTILL_AFTER + desk.app().settings().delivery.timeout;
-    tokio::time::sleep(lawful - A_LITTLE).await;
+    tokio::time::sleep(lawful.saturating_sub(A_LITTLE)).await;
     assert_eq!(desk.ready().await, Ok(()), "an attempt may take its time-out, and recording it some time");
     tokio::time::sleep(2 * A_LITTLE).await;
     let reason = desk.ready().await.expect_err("it stands still");
@@ -87,9 +87,9 @@ impl Op for Hold {
 async fn a_writer_that_is_held_is_named() {
     let desk = Desk::idle(On::SqliteFile, settings()).await;
     desk.start_over(Model::Answers(0)).await;
-    let ((holding, held), (let_go, hold)) = (channel(), channel());
+    let ((holding, has_begun), (let_go, hold)) = (channel(), channel());
     desk.house.store().write_then(Hold(Mutex::new((holding, hold))), drop);
-    held.recv().expect("it says so");
+    has_begun.recv().expect("it says so");
     let published = desk.publish("1");
     tokio::pin!(published);
     let pause = tokio::time::sleep(2 * STANDSTILL_AFTER);

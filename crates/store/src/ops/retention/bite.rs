@@ -174,7 +174,7 @@ impl Op for DeleteOldUsage {
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Bite, StoreError> {
         let (workspace, step) = (Arg::from(&self.workspace), Arg::from(self.step.seconds()));
-        let before = self.before.map_or(i64::MAX, |before| before.micros());
+        let before = self.before.map_or(i64::MAX, Timestamp::micros);
         let mut bite = Taking::new(self.weight_max);
         let (mut at, mut node) = (0, String::new());
         until_full(tx.rows(
