@@ -15,6 +15,9 @@ use crate::event_types::refuse_reserved;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
+/// Most fields of a batch that are told to be wrong: enough to see what the mistake is.
+pub const BATCH_ERRORS_MAX: usize = 100;
+
 /// An event to publish.
 #[derive(Debug)]
 pub struct NewEvent {
@@ -77,20 +80,57 @@ pub struct EventWithData {
 }
 
 impl App {
-    /// Publishes events, all or none; the answer comes when they and their deliveries are on disk. A dropped future takes
-    /// nothing back.
-    ///
-    /// An id that was published before is answered as the first time, and is [`Code::Conflict`] with other content. While
-    /// more waits to be written than is bearable it is [`Code::Unavailable`], with a time to come again.
+    /// Publishes as [`App::publish_batch`] does; where there is one event, what is wrong is named without an index.
     pub async fn publish(
         &self,
         events: Vec<(Grant<PublishEvents>, NewEvent)>,
     ) -> Result<Vec<Published>, Problem> {
-        let alone = events.len() == 1;
+        if events.len() == 1 {
+            return self.publish_named(events, |_| String::new()).await;
+        }
+        self.publish_batch(events).await
+    }
+
+    /// Publishes events, all or none; the answer comes when they and their deliveries are on disk. A dropped future takes
+    /// nothing back.
+    ///
+    /// What is wrong is named by index, up to [`BATCH_ERRORS_MAX`] of it. An id that was published before is answered as the
+    /// first time, and is [`Code::Conflict`] with other content. While more waits to be written than is bearable it is
+    /// [`Code::Unavailable`], with a time to come again.
+    pub async fn publish_batch(
+        &self,
+        events: Vec<(Grant<PublishEvents>, NewEvent)>,
+    ) -> Result<Vec<Published>, Problem> {
+        self.publish_named(events, |index| format!("events[{index}].")).await
+    }
+
+    async fn publish_named(
+        &self,
+        events: Vec<(Grant<PublishEvents>, NewEvent)>,
+        place: impl Fn(usize) -> String,
+    ) -> Result<Vec<Published>, Problem> {
         let mut checked = Vec::with_capacity(events.len());
+        let mut refused: Option<Problem> = None;
         for (index, (grant, event)) in events.into_iter().enumerate() {
-            let place = if alone { String::new() } else { format!("events[{index}].") };
-            checked.push(self.checked(&grant, event, &place).await?);
+            match self.checked(grant, event) {
+                Ok(event) => checked.push(event),
+                Err(problem) => {
+                    let problem = at(&place(index), problem);
+                    match &mut refused {
+                        None => refused = Some(problem),
+                        Some(first) => join(first, problem),
+                    }
+                }
+            }
+        }
+        if let Some(problem) = refused {
+            return Err(problem);
+        }
+        // Only where nothing is refused, so that a batch of which nothing is kept declares nothing either.
+        for event in &checked {
+            if let Some(name) = &event.declares {
+                self.declare_on_the_fly(event.grant.by(), event.grant.origin(), name).await?;
+            }
         }
         let now = self.now();
         let events: Vec<ToKeep> = checked.into_iter().map(|event| self.to_keep(event, now)).collect();
@@ -105,30 +145,29 @@ impl App {
         Ok(published.collect())
     }
 
-    async fn checked(
-        &self,
-        grant: &Grant<PublishEvents>,
-        event: NewEvent,
-        place: &str,
-    ) -> Result<Checked, Problem> {
-        let bad_type = |error| Problem::field(format!("{place}type"), "invalid", format!("{error}"));
+    fn checked(&self, grant: Grant<PublishEvents>, event: NewEvent) -> Result<Checked, Problem> {
+        let bad_type = |error| Problem::field("type", "invalid", format!("{error}"));
         let name = TypeName::parse(&event.event_type).map_err(bad_type)?;
-        refuse_reserved(format!("{place}type"), name.as_str())?;
+        refuse_reserved("type", name.as_str())?;
         let data: Box<str> = event.data.into();
-        check_data(data.as_bytes()).map_err(|bad| at(place, bad.into()))?;
-        if self.settings().event_types_on_the_fly {
-            self.declare_on_the_fly(grant.by(), grant.origin(), &name).await?;
-        }
-        let known = self.catalogue().event_type(name.as_str()).ok_or_else(|| {
-            let detail =
-                format!("The catalogue has no event type {name}. Declare it with POST /v1/event-types.");
-            Problem::new(Code::UnknownEventType, detail)
-        })?;
-        known.check_data(&data).map_err(|problem| at(place, problem))?;
-        let bad_id = |error| Problem::field(format!("{place}id"), "invalid", format!("{error}"));
+        check_data(data.as_bytes())?;
+        let declares = match self.catalogue().event_type(name.as_str()) {
+            Some(known) => {
+                known.check_data(&data)?;
+                None
+            }
+            None if self.settings().event_types_on_the_fly => Some(name),
+            None => {
+                let detail =
+                    format!("The catalogue has no event type {name}. Declare it with POST /v1/event-types.");
+                return Err(Problem::new(Code::UnknownEventType, detail));
+            }
+        };
+        let bad_id = |error| Problem::field("id", "invalid", format!("{error}"));
         let supplied = event.id.as_deref().map(EventId::supplied).transpose().map_err(bad_id)?;
         Ok(Checked {
-            workspace: grant.workspace(),
+            grant,
+            declares,
             event_type: event.event_type,
             data: String::from(data).into_bytes(),
             supplied_id: supplied.map(|id| id.to_string()),
@@ -138,7 +177,8 @@ impl App {
 
     /// The event with its key and its deliveries, which share its millisecond: so they are found by a range of keys.
     fn to_keep(&self, event: Checked, now: Timestamp) -> ToKeep {
-        let webhooks = self.registry().matching(event.workspace, &event.event_type);
+        let workspace = event.grant.workspace();
+        let webhooks = self.registry().matching(workspace, &event.event_type);
         let deliveries = webhooks.iter().map(|webhook| NewDelivery {
             id: DeliveryId::new(now, self.randomness()),
             webhook: webhook.id,
@@ -148,7 +188,7 @@ impl App {
             deliveries: deliveries.collect(),
             occurred_at_given: event.occurred_at.is_some(),
             record: Arc::new(EventRecord {
-                workspace: event.workspace,
+                workspace,
                 key: EventKey::new(now, self.randomness()),
                 supplied_id: event.supplied_id,
                 event_type: event.event_type,
@@ -208,7 +248,9 @@ impl App {
 
 /// An event that may be published.
 struct Checked {
-    workspace: WorkspaceId,
+    grant: Grant<PublishEvents>,
+    /// The type to declare because of it.
+    declares: Option<TypeName>,
     event_type: String,
     data: Vec<u8>,
     supplied_id: Option<String>,
@@ -239,10 +281,23 @@ fn count(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or(u32::MAX)
 }
 
-/// The problem with the names of its fields in a batch.
+/// The problem as it is told of a batch, where `place` stands before its fields, or before its detail where it names none.
 fn at(place: &str, mut problem: Problem) -> Problem {
     for error in &mut problem.errors {
         error.field.insert_str(0, place);
     }
+    if let Some(event) = place.strip_suffix('.')
+        && problem.errors.is_empty()
+    {
+        problem.detail = format!("{event}: {}", problem.detail);
+    }
     problem
+}
+
+/// Adds what is wrong with another event. Where that is of another kind, it shows once the first is mended.
+fn join(first: &mut Problem, other: Problem) {
+    if first.code == other.code {
+        let room = BATCH_ERRORS_MAX.saturating_sub(first.errors.len());
+        first.errors.extend(other.errors.into_iter().take(room));
+    }
 }

@@ -1,6 +1,7 @@
 //! `/v1/workspaces/{workspace}/events` and `/v1/events/batch`
 
 use axum::http::Method;
+use keybell_app::settings::Settings;
 use keybell_testkit::app::{Client, On, TestApp, settings};
 use serde_json::{Value, json};
 
@@ -177,6 +178,89 @@ async fn a_key_publishes_into_its_own_workspace_alone() {
     let batch = json!({"events": [of("current")]});
     app.bearer(&reader).post("/v1/events/batch", batch).await.refused(403, "insufficient_scope");
     let listed = app.bearer(&reader).get("/v1/workspaces/current/events").await.done(200);
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_batch_is_named_by_index_up_to_a_limit() {
+    use keybell_app::events::BATCH_ERRORS_MAX;
+    let app = TestApp::start().await;
+    let workspace = newsroom(&app).await;
+    let of = |change: Value| {
+        let mut event = report(&json!(1));
+        event["workspace"] = json!(workspace);
+        for (member, value) in change.as_object().expect("members") {
+            event[member] = value.clone();
+        }
+        event
+    };
+    let batch =
+        async |events: Vec<Value>| app.operator().post("/v1/events/batch", json!({ "events": events })).await;
+    let fields = |problem: &Value| -> Vec<String> {
+        let errors = problem["errors"].as_array().expect("they are named");
+        errors.iter().map(|error| error["field"].as_str().expect("a field").to_owned()).collect()
+    };
+    let wrong = vec![of(json!({"id": "a.b"})), of(json!({})), of(json!({"type": "a..b"}))];
+    let problem = batch(wrong).await.refused(422, "validation_failed");
+    assert_eq!(fields(&problem), ["events[0].id", "events[2].type"]);
+    let alone = batch(vec![of(json!({"id": "a.b"}))]).await.refused(422, "validation_failed");
+    assert_eq!(fields(&alone), ["events[0].id"]);
+    let unknown =
+        batch(vec![of(json!({})), of(json!({"type": "c.d"}))]).await.refused(422, "unknown_event_type");
+    assert!(unknown["detail"].as_str().is_some_and(|detail| detail.starts_with("events[1]: ")), "{unknown}");
+    for (count, told) in [(BATCH_ERRORS_MAX, BATCH_ERRORS_MAX), (BATCH_ERRORS_MAX + 1, BATCH_ERRORS_MAX)] {
+        let problem = batch(vec![of(json!({"id": ""})); count]).await.refused(422, "validation_failed");
+        assert_eq!(fields(&problem).len(), told);
+    }
+    let listed = app.operator().get(&format!("/v1/workspaces/{workspace}/events")).await.done(200);
+    assert_eq!(listed["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_batch_holds_up_to_its_limit_of_events() {
+    let app = TestApp::start().await;
+    let workspace = newsroom(&app).await;
+    let mut event = report(&json!(1));
+    event["workspace"] = json!(workspace);
+    let batch = async |count: usize| {
+        app.operator().post("/v1/events/batch", json!({ "events": vec![&event; count] })).await
+    };
+    for count in [0, 1_001] {
+        let problem = batch(count).await.refused(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["field"], "events", "{count}");
+    }
+    assert_eq!(batch(1_000).await.done(202)["data"].as_array().map(Vec::len), Some(1_000));
+}
+
+#[tokio::test]
+async fn types_are_made_on_the_fly_only_where_that_is_allowed_and_the_batch_is_accepted() {
+    let app = TestApp::start_with(On::Memory, Settings { event_types_on_the_fly: true, ..settings() }).await;
+    let workspace = app.workspace("Northwind").await;
+    let event = |name: &str, id: &str| json!({"workspace": workspace, "type": name, "data": 1, "id": id});
+    let batch = json!({"events": [event("portfolio.updated", "a"), event("portfolio.closed", "a.b")]});
+    app.operator().post("/v1/events/batch", batch).await.refused(422, "validation_failed");
+    app.operator().get("/v1/event-types/portfolio.updated").await.refused(404, "not_found");
+    let batch = json!({"events": [event("portfolio.updated", "a"), event("portfolio.updated", "b")]});
+    app.operator().post("/v1/events/batch", batch).await.done(202);
+    assert_eq!(app.operator().get("/v1/event-types/portfolio.updated").await.done(200)["group"], "portfolio");
+}
+
+#[tokio::test]
+async fn an_event_is_published_once_by_an_idempotency_key_and_kept_though_nobody_wants_it() {
+    let app = TestApp::start().await;
+    let workspace = newsroom(&app).await;
+    app.operator().post("/v1/event-types", json!({"name": "portfolio.updated"})).await.done(201);
+    let path = format!("/v1/workspaces/{workspace}/events");
+    let client = app.operator().with("idempotency-key", "k1");
+    let event = json!({"type": "portfolio.updated", "data": 1});
+    let first = client.post(&path, event.clone()).await.done(202);
+    assert_eq!(first["deliveries"], 0);
+    let again = client.post(&path, event).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.done(202), first);
+    let other = json!({"type": "portfolio.updated", "data": 2});
+    client.post(&path, other).await.refused(409, "idempotency_mismatch");
+    let listed = app.operator().get(&path).await.done(200);
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
 }
 

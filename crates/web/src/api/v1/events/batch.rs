@@ -76,7 +76,7 @@ pub(super) async fn publish_batch(
     JsonBody(body): JsonBody<Body>,
 ) -> Answer<(StatusCode, Json<PublishedBatch>)> {
     let granted = granted(&app, &credential, body.events)?;
-    let published = app.publish(granted).await?;
+    let published = app.publish_batch(granted).await?;
     let data = published
         .into_iter()
         .map(|event| PublishedOfBatch { id: event.id.to_string(), deliveries: event.deliveries });
