@@ -39,6 +39,8 @@ pub mod kind {
         Event = "evt";
         /// A person's place in one workspace.
         Member = "mem";
+        /// A request to make many deliveries again.
+        Resend = "rsd";
         /// A webhook.
         Webhook = "whk";
         /// A workspace.
@@ -56,6 +58,8 @@ pub type DeliveryId = Id<kind::Delivery>;
 pub type EventKey = Id<kind::Event>;
 /// The id of a member.
 pub type MemberId = Id<kind::Member>;
+/// The id of a request to make many deliveries again. The outside never sees it.
+pub type ResendId = Id<kind::Resend>;
 /// The id of a webhook.
 pub type WebhookId = Id<kind::Webhook>;
 /// The id of a workspace.

@@ -4,6 +4,7 @@
 //! socket or knows SQL: time comes in as a [`Timestamp`], randomness as a [`Randomness`]. Every other crate calls it.
 
 pub mod actor;
+pub mod attempt_counts;
 pub mod challenge;
 pub mod circuit;
 pub mod credential;
@@ -30,7 +31,7 @@ pub mod time;
 
 pub use actor::{Actor, ActorRef, Role};
 pub use grant::{Forbidden, Grant};
-pub use id::{AccountId, AuditId, DeliveryId, EventKey, Id, MemberId, WebhookId, WorkspaceId};
+pub use id::{AccountId, AuditId, DeliveryId, EventKey, Id, MemberId, ResendId, WebhookId, WorkspaceId};
 pub use problem::{Code, FieldError, Problem};
 pub use random::Randomness;
 pub use time::{Clock, Timestamp};

@@ -33,6 +33,11 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 4,
+        name: "delivery_stats",
+        text: include_str!("../migrations/0004_delivery_stats.sql"),
+    },
+    Migration {
+        number: 5,
         name: "failing_webhooks",
         text: include_str!("../migrations/0005_failing_webhooks.sql"),
     },

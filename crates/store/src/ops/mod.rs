@@ -6,6 +6,7 @@ pub mod attempts;
 pub mod audit;
 pub mod deliveries;
 pub mod delivery_log;
+pub mod delivery_stats;
 pub mod event_types;
 pub mod events;
 pub mod health;
@@ -13,8 +14,11 @@ pub mod idempotency;
 pub mod installation;
 mod json;
 pub mod members;
+mod numbers;
 pub mod one_time_links;
 pub mod operator_keys;
+pub mod resend;
+pub mod resends;
 pub mod retention;
 pub mod scopes;
 pub mod sessions;
@@ -41,6 +45,7 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         audit::STATEMENTS,
         deliveries::STATEMENTS,
         delivery_log::STATEMENTS,
+        delivery_stats::STATEMENTS,
         event_types::STATEMENTS,
         events::STATEMENTS,
         health::STATEMENTS,
@@ -49,6 +54,8 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         members::STATEMENTS,
         one_time_links::STATEMENTS,
         operator_keys::STATEMENTS,
+        resend::STATEMENTS,
+        resends::STATEMENTS,
         retention::STATEMENTS,
         retention::bite::STATEMENTS,
         scopes::STATEMENTS,

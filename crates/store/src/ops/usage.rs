@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
 
+use super::numbers::{self, CORRUPT};
 use crate::error::StoreError;
 use crate::statements;
 use crate::tx::{Isolation, Op, Query, Read, Tx};
@@ -170,7 +171,7 @@ fn push_entry(out: &mut Vec<u8>, id: &KeyId, counts: &Counts) {
     out.push(u8::try_from(counts.iter().count()).expect("there are fewer than 256 outcomes"));
     for (outcome, count) in counts.iter() {
         out.push(outcome as u8);
-        push_number(out, count);
+        numbers::push(out, count);
     }
 }
 
@@ -214,40 +215,13 @@ impl<'a> Reader<'a> {
 
     fn counts(&mut self) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
-        for _ in 0..self.byte()? {
-            let outcome = Outcome::ALL.get(usize::from(self.byte()?)).ok_or(CORRUPT)?;
-            counts.add(*outcome, self.number()?);
+        for _ in 0..numbers::read_byte(&mut self.0)? {
+            let outcome = numbers::read_byte(&mut self.0)?;
+            let outcome = Outcome::ALL.get(usize::from(outcome)).ok_or(CORRUPT)?;
+            counts.add(*outcome, numbers::read(&mut self.0)?);
         }
         Ok(counts)
     }
-
-    fn byte(&mut self) -> Result<u8, StoreError> {
-        let (first, rest) = self.0.split_first().ok_or(CORRUPT)?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
-    fn number(&mut self) -> Result<u64, StoreError> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(CORRUPT)
-    }
-}
-
-const CORRUPT: StoreError = StoreError::Corrupt { what: "counts of a minute, hour or day" };
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(u8::try_from(number & 0x7f).expect("seven bits fit a byte") | 0x80);
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).expect("seven bits fit a byte"));
 }
 
 #[cfg(test)]

@@ -286,6 +286,40 @@ impl Op for DeleteWebhook {
     }
 }
 
+/// Writes down that something was done with a webhook that leaves it as it is.
+#[derive(Debug)]
+pub struct AuditWebhook {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The webhook.
+    pub id: WebhookId,
+    /// Only if it was made by this member.
+    pub only_made_by: Option<String>,
+    /// Who does it.
+    pub by: ActorRef,
+    /// From where.
+    pub origin: Origin,
+    /// For the audit log.
+    pub fact: AuditFact,
+}
+
+impl Op for AuditWebhook {
+    const NAME: &'static str = "webhooks.audit";
+    /// Never [`Changed::Stale`].
+    type Out = Changed;
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<Changed, StoreError> {
+        match why_not(tx, self.workspace, self.id, self.only_made_by.as_deref())? {
+            // It is there, and theirs.
+            Changed::Stale | Changed::Done => {
+                audit::entry(tx, self.workspace, &self.by, &self.origin, &self.fact)?;
+                Ok(Changed::Done)
+            }
+            refused => Ok(refused),
+        }
+    }
+}
+
 /// Why a guarded change changed nothing.
 fn why_not(
     tx: &mut dyn Tx,

@@ -147,6 +147,31 @@ pub(super) const STEPS: &[Step] = &[
             fact: dice.fact("webhook.deleted"),
         })
     }),
+    ("webhooks.audit", |dice| {
+        write(webhooks::AuditWebhook {
+            workspace: dice.workspace(),
+            id: dice.webhook(),
+            only_made_by: dice.maybe(|dice| dice.by().id),
+            by: dice.by(),
+            origin: dice.origin(),
+            fact: dice.fact("webhook.tested"),
+        })
+    }),
+    ("signing_secrets.rotate", |dice| {
+        let at = dice.at();
+        write(signing_secrets::RotateSecret {
+            workspace: dice.workspace(),
+            webhook: dice.webhook(),
+            secret: signing_secrets::SealedSecret { created_at: at, sealed: dice.bytes(8), expires_at: None },
+            overlap_until: dice.pick(&[at, dice.at()]),
+            secrets_max: 1 + dice.small(3),
+            from: dice.at(),
+            only_made_by: dice.maybe(|dice| dice.by().id),
+            by: dice.by(),
+            origin: dice.origin(),
+            fact: dice.fact("webhook.signing_secret_rotated"),
+        })
+    }),
     ("signing_secrets.show", |dice| {
         super::write_as(
             signing_secrets::ShowSecrets {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::{DeliveryId, EventKey};
 use keybell_store::ops::{
-    attempts, deliveries, delivery_log, events, health, retention, waiting, webhook_health,
+    attempts, deliveries, delivery_log, delivery_stats, events, health, resend, resends, retention, usage,
+    waiting, webhook_health,
 };
 
 use super::dice::Dice;
@@ -111,6 +113,66 @@ pub(super) const STEPS: &[Step] = &[
     }),
     ("delivery_log.read", |dice| {
         read(delivery_log::ReadDelivery { workspace: dice.workspace(), id: delivery_id(dice) })
+    }),
+    ("delivery_stats.add", |dice| {
+        let minute = |dice: &Dice| delivery_stats::MinuteStats {
+            workspace: dice.workspace(),
+            at: dice.pick(&usage::Step::ALL).beginning(dice.at()),
+            counts: (0..dice.small(3)).map(|_| (dice.webhook(), counts(dice))).collect(),
+        };
+        let minutes = (0..dice.small(3)).map(|_| minute(dice)).collect();
+        write(delivery_stats::AddDeliveryStats { node: node(dice), minutes })
+    }),
+    ("delivery_stats.of_webhook", |dice| {
+        read(delivery_stats::StatsOfWebhook {
+            workspace: dice.workspace(),
+            id: dice.webhook(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        })
+    }),
+    ("delivery_stats.delete_old", |dice| {
+        write(delivery_stats::DeleteOldStats {
+            workspace: dice.workspace(),
+            step: dice.pick(&usage::Step::ALL),
+            before: dice.at(),
+            rows: 1 + dice.small(4),
+        })
+    }),
+    ("resend.one", |dice| {
+        write(resend::ResendDelivery {
+            workspace: dice.workspace(),
+            id: delivery_id(dice),
+            now: dice.at(),
+            only_made_by: dice.maybe(|dice| dice.by().id),
+            by: dice.by(),
+            origin: dice.origin(),
+            fact: dice.fact("delivery.resent"),
+        })
+    }),
+    ("resends.count", |dice| read(resends::CountMeant { meant: meant(dice), rows: 1 + dice.small(6) })),
+    ("resends.insert", |dice| {
+        write(resends::InsertResend {
+            id: dice.id(3),
+            meant: meant(dice),
+            resends_max: 2,
+            by: dice.by(),
+            origin: dice.origin(),
+            fact: dice.fact("workspace.deliveries_resent"),
+        })
+    }),
+    ("resends.next", |dice| {
+        read(resends::NextResend { after: dice.maybe(|dice| (dice.workspace(), dice.id(3))) })
+    }),
+    ("resends.bite", |dice| {
+        let resend = resends::StoredResend { id: dice.id(3), meant: meant(dice) };
+        write(resends::ResendBite {
+            from: resend.meant.after,
+            resend,
+            end: dice.maybe(delivery_id),
+            now: dice.at(),
+        })
     }),
     ("retention.workspaces", |dice| {
         read(retention::WorkspacesAfter { after: dice.maybe(Dice::workspace), rows: 1 + dice.small(3) })
@@ -243,6 +305,33 @@ fn notice(dice: &Dice) -> webhook_health::Notice {
     };
     let events = (0..=dice.below(1)).map(|_| event(dice)).collect();
     webhook_health::Notice { audit: dice.fact("webhook.disabled").id, events }
+}
+
+fn counts(dice: &Dice) -> AttemptCounts {
+    let mut counts = AttemptCounts::default();
+    for _ in 0..dice.below(4) {
+        counts.count(dice.once_in(2), dice.below(20_000_000));
+    }
+    counts
+}
+
+fn meant(dice: &Dice) -> resends::Meant {
+    resends::Meant {
+        workspace: dice.workspace(),
+        webhook: dice.maybe(Dice::webhook),
+        event: if dice.once_in(4) { Some(event_key(dice)) } else { None },
+        event_type: if dice.once_in(4) { Some(dice.text("type", 2)) } else { None },
+        status: dice.pick(&["succeeded", "failed", "canceled"]).to_owned(),
+        last_answer: match dice.below(6) {
+            0 => Some(delivery_log::LastAnswer::Class(2)),
+            1 => Some(delivery_log::LastAnswer::None),
+            _ => None,
+        },
+        only_made_by: if dice.once_in(4) { Some(dice.by().id) } else { None },
+        // Mostly from the beginning to the end, as a request that was just made.
+        after: if dice.once_in(4) { delivery_id(dice) } else { DeliveryId::from_bytes([0; 16]) },
+        last: if dice.once_in(4) { delivery_id(dice) } else { DeliveryId::from_bytes([0xff; 16]) },
+    }
 }
 
 /// The outcome of one attempt. Those of one call are of different deliveries, as the app's are.

@@ -1,0 +1,35 @@
+//! Numbers in the values that hold many counts: a byte, or LEB128, which is short where a count is small.
+
+use crate::error::StoreError;
+
+/// What is wrong with a value that cannot be read.
+pub(super) const CORRUPT: StoreError = StoreError::Corrupt { what: "counts of a minute, hour or day" };
+
+/// The next byte of `rest`.
+pub(super) fn read_byte(rest: &mut &[u8]) -> Result<u8, StoreError> {
+    let (first, after) = rest.split_first().ok_or(CORRUPT)?;
+    *rest = after;
+    Ok(*first)
+}
+
+/// The next number of `rest`, as [`push`] wrote it.
+pub(super) fn read(rest: &mut &[u8]) -> Result<u64, StoreError> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = read_byte(rest)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    Err(CORRUPT)
+}
+
+/// Writes a number as LEB128.
+pub(super) fn push(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(u8::try_from(number & 0x7f).expect("seven bits fit a byte") | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).expect("seven bits fit a byte"));
+}
