@@ -69,8 +69,9 @@ statements! {
     MOVE_OF_WEBHOOK = move_meant!(bite_of_webhook!("$13"));
     LEAVE = "DELETE FROM finished_deliveries WHERE workspace_id = $1 AND id > $2 AND id <= $3 AND EXISTS \
              (SELECT 1 FROM pending_deliveries p WHERE p.workspace_id = $1 AND p.id = finished_deliveries.id)";
-    LEAVE_OF_WEBHOOK = "DELETE FROM finished_deliveries WHERE workspace_id = $1 AND id > $2 AND id <= $3 \
-                        AND webhook_id = $4 AND EXISTS \
+    LEAVE_OF_WEBHOOK = "DELETE FROM finished_deliveries WHERE workspace_id = $1 AND id IN \
+                        (SELECT b.id FROM finished_deliveries b WHERE b.workspace_id = $1 AND b.webhook_id = $4 \
+                        AND b.id > $2 AND b.id <= $3) AND EXISTS \
                         (SELECT 1 FROM pending_deliveries p WHERE p.workspace_id = $1 AND p.id = finished_deliveries.id)";
     INSERT = "INSERT INTO resends (workspace_id, id, webhook_id, event_id, event_type, status, response_class, \
               only_made_by, done_to, last_id) \

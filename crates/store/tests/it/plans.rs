@@ -42,3 +42,19 @@ async fn what_waits_and_what_is_due_is_found_by_its_own_index() {
         assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{name}: {plan:#?}");
     }
 }
+
+#[tokio::test]
+async fn what_one_webhook_missed_is_found_past_what_others_have_between() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for name in ["END_OF_BITE_OF_WEBHOOK", "COUNT_OF_WEBHOOK", "MOVE_OF_WEBHOOK", "LEAVE_OF_WEBHOOK"] {
+        let plan = plan(&database, &format!("keybell_store::ops::resends::{name}"));
+        let by_webhook =
+            |line: &String| line.contains("finished_deliveries_webhook (workspace_id=? AND webhook_id=?");
+        assert!(plan.iter().any(by_webhook), "{name}: {plan:#?}");
+        let through =
+            |line: &String| line.contains("SCAN ") || line.contains("PRIMARY KEY (workspace_id=? AND id>");
+        assert!(!plan.iter().any(through), "{name}: {plan:#?}");
+    }
+}
