@@ -1,17 +1,21 @@
 //! The delivery log: what was sent, what came back, when it is tried again.
 
+mod resend;
+
 use std::time::Duration;
 
 use keybell_core::event::EventId;
 use keybell_core::grant::{ReadDeliveries, ReadPayloads};
 use keybell_core::payload::ContentType;
-use keybell_core::{Code, DeliveryId, Grant, Problem, Timestamp, WebhookId};
+use keybell_core::{Code, DeliveryId, EventKey, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::attempts::AttemptRecord;
 use keybell_store::ops::delivery_log::{
     DeliveryState, DeliveryWithAttempts, LastAnswer, ListDeliveries, LoggedDelivery, ReadDelivery,
 };
 use keybell_store::ops::events::EventRecord;
 use serde::Deserialize;
+
+pub use resend::{RESENDS_MAX, Resending};
 
 use crate::delivery::encoded;
 use crate::events::event_id;
@@ -75,6 +79,20 @@ impl ResponseClass {
             "5xx" => Some(ResponseClass::Hundred(5)),
             "none" => Some(ResponseClass::None),
             _ => None,
+        }
+    }
+
+    fn word(self) -> String {
+        match self {
+            ResponseClass::Hundred(hundred) => format!("{hundred}xx"),
+            ResponseClass::None => "none".to_owned(),
+        }
+    }
+
+    fn stored(self) -> LastAnswer {
+        match self {
+            ResponseClass::Hundred(hundred) => LastAnswer::Class(i64::from(hundred)),
+            ResponseClass::None => LastAnswer::None,
         }
     }
 }
@@ -213,41 +231,49 @@ impl App {
         page: Page,
     ) -> Result<Listing<DeliverySummary>, Problem> {
         let workspace = grant.workspace();
-        let mut from = filter.from.map_or(DeliveryId::from_bytes([0; 16]), DeliveryId::first_of);
-        let mut below = filter.until.map_or(DeliveryId::from_bytes([0xff; 16]), DeliveryId::first_of);
-        if let Some(after) = page.after(DeliveryId::parse)? {
-            below = below.min(after);
-        }
-        let mut event = None;
-        if let Some(id) = &filter.event {
-            let Some(found) = self.find_event(workspace, id).await? else {
-                return Ok(Listing { data: Vec::new(), next_cursor: None });
-            };
-            // An event's deliveries share its millisecond, so they are a range of keys.
-            let key = found.record.key;
-            let made_at = key.made_at();
-            from = from.max(DeliveryId::first_of(made_at));
-            below = below.min(DeliveryId::first_of(made_at + Duration::from_millis(1)));
-            event = Some(key);
-        }
+        let after = page.after(DeliveryId::parse)?;
+        let Some(range) = self.delivery_range(workspace, &filter).await? else {
+            return Ok(Listing { data: Vec::new(), next_cursor: None });
+        };
+        let below = after.map_or(range.below, |after| after.min(range.below));
         let query = ListDeliveries {
             workspace,
             below,
-            from,
+            from: range.from,
             webhook: filter.webhook,
-            event,
+            event: range.event,
             event_type: filter.event_type,
             status: filter.status.map(|status| status.as_str().to_owned()),
-            last_answer: filter.response_class.map(|class| match class {
-                ResponseClass::Hundred(hundred) => LastAnswer::Class(i64::from(hundred)),
-                ResponseClass::None => LastAnswer::None,
-            }),
+            last_answer: filter.response_class.map(ResponseClass::stored),
             rows: page.rows(),
         };
         let found = self.store().read(query).await.map_err(of_store)?;
         let page = page.listing(found, |delivery: &LoggedDelivery| delivery.id.to_string());
         let data: Result<Vec<_>, _> = page.data.into_iter().map(summary).collect();
         Ok(Listing { data: data?, next_cursor: page.next_cursor })
+    }
+
+    /// Which ids a filter means, by its times and its event; `None` where the event is not there.
+    async fn delivery_range(
+        &self,
+        workspace: WorkspaceId,
+        filter: &DeliveryFilter,
+    ) -> Result<Option<IdRange>, Problem> {
+        let mut range = IdRange {
+            from: filter.from.map_or(DeliveryId::from_bytes([0; 16]), DeliveryId::first_of),
+            below: filter.until.map_or(DeliveryId::from_bytes([0xff; 16]), DeliveryId::first_of),
+            event: None,
+        };
+        if let Some(id) = &filter.event {
+            let Some(found) = self.find_event(workspace, id).await? else { return Ok(None) };
+            // An event's deliveries share its millisecond, so they are a range of keys.
+            let key = found.record.key;
+            let made_at = key.made_at();
+            range.from = range.from.max(DeliveryId::first_of(made_at));
+            range.below = range.below.min(DeliveryId::first_of(made_at + Duration::from_millis(1)));
+            range.event = Some(key);
+        }
+        Ok(Some(range))
     }
 
     /// One delivery with its attempts, what each sent and what came back.
@@ -264,6 +290,14 @@ impl App {
             attempts.into_iter().map(|record| attempt(record, event.as_ref(), public_url)).collect();
         Ok(DeliveryDetail { delivery: summary(delivery)?, attempts: attempts? })
     }
+}
+
+/// A range of deliveries: from an id, below another one. Neither is ever a delivery's own: see [`DeliveryId::first_of`].
+struct IdRange {
+    from: DeliveryId,
+    below: DeliveryId,
+    /// The event that all of them are of, where one was named.
+    event: Option<EventKey>,
 }
 
 fn summary(stored: LoggedDelivery) -> Result<DeliverySummary, Problem> {
@@ -292,7 +326,11 @@ fn summary(stored: LoggedDelivery) -> Result<DeliverySummary, Problem> {
     })
 }
 
-fn attempt(record: AttemptRecord, event: Option<&EventRecord>, public_url: &str) -> Result<Attempt, Problem> {
+pub(crate) fn attempt(
+    record: AttemptRecord,
+    event: Option<&EventRecord>,
+    public_url: &str,
+) -> Result<Attempt, Problem> {
     let content_type = ContentType::parse(&record.content_type).ok_or_else(|| {
         Problem::internal(format!("an attempt has the content type {}", record.content_type))
     })?;

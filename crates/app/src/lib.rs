@@ -216,9 +216,13 @@ impl App {
         self.engine().start(runtimes).await
     }
 
-    /// Begins no attempt any more, waits up to `grace` for those under way, and leaves the rest on disk.
+    /// Begins no attempt any more, waits up to `grace` for those under way, leaves the rest on disk, and writes down how
+    /// attempts went.
     pub async fn stop_engine(&self, grace: std::time::Duration) {
         self.engine().stop(grace).await;
+        if let Err(error) = self.write_delivery_stats().await {
+            tracing::warn!(%error, "how the last deliveries went was not written down");
+        }
     }
 
     /// The webhooks in memory, ready to be called.

@@ -6,9 +6,12 @@
 mod create;
 mod edit;
 mod fields;
+mod rotate;
 pub(crate) mod seals;
 mod shown;
+mod stats;
 mod target;
+mod test;
 
 use std::sync::Arc;
 
@@ -23,6 +26,7 @@ pub use create::NewWebhook;
 pub use edit::WebhookPatch;
 pub use fields::{NewHeader, RATE_LIMIT_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
 pub use keybell_store::ops::webhooks::{DisabledReason, WebhookRateLimit};
+pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX, SIGNING_SECRETS_MAX};
 pub use shown::{ShownHeader, Webhook, WebhookStatus};
 
 use crate::problems::of_store;
@@ -123,7 +127,7 @@ impl App {
     }
 
     /// The webhook, where whoever asks may change it.
-    async fn webhook_for(
+    pub(crate) async fn webhook_for(
         &self,
         grant: &Grant<ManageWebhooks>,
         id: WebhookId,

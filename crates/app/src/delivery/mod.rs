@@ -24,13 +24,16 @@ mod pulse;
 mod queue;
 mod record;
 mod refill;
+mod resend;
 pub mod resolve;
 mod retention;
 pub mod roots;
 mod send;
 mod stats;
+mod tally;
 pub mod target;
 mod watchdog;
+mod webhook_test;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -69,15 +72,19 @@ use resolve::Resolve;
 use roots::Root;
 use send::Rules;
 use stats::{Counters, Sample};
+use tally::Tallies;
 use watchdog::Watchdog;
+use webhook_test::WebhookTests;
 
 pub use book::{
     Bounds, IN_MEMORY_BYTES_MAX, IN_MEMORY_MAX, IN_MEMORY_PER_WEBHOOK_MAX, IN_MEMORY_PER_WEBHOOK_MIN,
 };
 pub use ingest::{GATHERED_BYTES_MAX, GATHERED_EVENTS_MAX};
 pub(crate) use job::encoded;
+pub(crate) use resend::RESEND_ROWS;
 pub use stats::{EngineStats, OnDisk, PENDING_COUNTED_MAX, show_all};
 pub use watchdog::STANDSTILL_AFTER;
+pub use webhook_test::{TESTS_MAX, TESTS_PER_WORKSPACE_MAX};
 
 /// What a lease holds beside the time of two attempts: for the write that records the outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -123,10 +130,14 @@ struct Shared {
     recorded_all: Notify,
     /// Told when a workspace was deleted, for whoever clears what is left of it.
     workspace_gone: Notify,
+    /// Somebody asks for many deliveries to be made again.
+    resend_asked: Notify,
     counters: Counters,
     pulse: Pulse,
     sample: Sample,
     watchdog: Watchdog,
+    tallies: Tallies,
+    webhook_tests: WebhookTests,
     running: OnceLock<Running>,
     stopping: AtomicBool,
 }
@@ -134,6 +145,8 @@ struct Shared {
 /// The tasks of an engine that was started.
 struct Running {
     runtime: Handle,
+    /// What tests of webhooks are sent over.
+    for_tests: Arc<dyn Transport>,
     shards: Vec<ToShard>,
     changed: UnboundedSender<(WorkspaceId, WebhookId)>,
     tasks: Mutex<Tasks>,
@@ -196,10 +209,13 @@ impl Engine {
             recorder: Recorder::default(),
             recorded_all: Notify::new(),
             workspace_gone: Notify::new(),
+            resend_asked: Notify::new(),
             counters: Counters::default(),
             pulse: Pulse::default(),
             sample: Sample::default(),
             watchdog: Watchdog::default(),
+            tallies: Tallies::new(),
+            webhook_tests: WebhookTests::default(),
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
         };
@@ -217,7 +233,8 @@ impl Engine {
         &self.shared.guard
     }
 
-    /// As [`Engine::start`], over other transports than the network: `transport` makes one for each shard.
+    /// As [`Engine::start`], over other transports than the network: `transport` makes one for each shard, and one for tests
+    /// of webhooks.
     pub async fn start_over(
         &self,
         runtimes: &[Handle],
@@ -238,8 +255,13 @@ impl Engine {
         let shards = tell.into_iter().zip(&pulses).map(|(tell, pulse)| ToShard::new(tell, Arc::clone(pulse)));
         let (changed, to_settle) = unbounded_channel();
         // Who tells a shard finds it, from the first moment on.
-        let running =
-            Running { runtime: first.clone(), shards: shards.collect(), changed, tasks: Mutex::default() };
+        let running = Running {
+            runtime: first.clone(),
+            for_tests: transport(),
+            shards: shards.collect(),
+            changed,
+            tasks: Mutex::default(),
+        };
         if shared.running.set(running).is_err() {
             return Err(Problem::internal("the engine was started twice"));
         }
@@ -252,6 +274,7 @@ impl Engine {
         tasks.others.push(first.spawn(retention::retain(Arc::clone(shared))));
         tasks.others.push(first.spawn(claim::run(Arc::clone(shared))));
         tasks.others.push(first.spawn(claim::find_waiting(Arc::clone(shared))));
+        tasks.others.push(first.spawn(resend::run(Arc::clone(shared))));
         // On the caller's runtime: the shards' may be what stands still.
         tasks.others.push(tokio::spawn(watchdog::watch(Arc::clone(shared))));
         if let Some(running) = shared.running.get() {
@@ -310,6 +333,16 @@ impl Engine {
                 shard.tell(Message::Look);
             }
         }
+    }
+
+    /// Says that a request to make many deliveries again is on disk.
+    pub(crate) fn resend(&self) {
+        self.shared.resend_asked.notify_one();
+    }
+
+    /// How attempts went.
+    pub(crate) fn tallies(&self) -> &Tallies {
+        &self.shared.tallies
     }
 
     /// Comes back when no delivery is in memory: what was begun is over, and on disk.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::{Timestamp, WorkspaceId};
+use keybell_store::ops::delivery_stats::DeleteOldStats;
 use keybell_store::ops::retention::{
     Bite, Cutoffs, DeleteAged, DeleteExpiredAnswers, DeleteOldUsage, Large, StrayWorkspaces, Table,
     WithSomethingOld, WorkspacesAfter,
@@ -24,6 +25,8 @@ use crate::settings::RetentionSettings;
 const WORKSPACES_AT_ONCE: i64 = 250;
 /// How often what is old is looked for.
 const EVERY: Duration = Duration::from_mins(10);
+/// Rows of statistics that are deleted at once: some milliseconds of the writer's time.
+const STATS_ROWS: i64 = 500;
 /// How long a bite waits for the next try where the store's queue is full.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -91,11 +94,30 @@ async fn delete_old_of(
         gone += rows;
     }
     for (step, before) in Step::ALL.into_iter().zip(cutoffs.usage) {
+        gone += delete_stats(shared, workspace, step, before).await?;
         let before = Some(before);
         gone +=
             bites(shared, pace, |weight_max| DeleteOldUsage { workspace, step, before, weight_max }).await?;
     }
     Ok(gone)
+}
+
+/// Deletes the statistics of a workspace's deliveries that are as old as usage may be. There is a row a minute at most, and
+/// so few come of age between two looks that they are one bite.
+async fn delete_stats(
+    shared: &Shared,
+    workspace: WorkspaceId,
+    step: Step,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    loop {
+        let rows = shared.store.write(DeleteOldStats { workspace, step, before, rows: STATS_ROWS }).await?;
+        gone += rows;
+        if rows == 0 {
+            return Ok(gone);
+        }
+    }
 }
 
 /// Deletes what is left of workspaces that are gone: after a deletion, after a crash in the middle of that, and what was

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use keybell_core::delivery::{self, RetryPolicy, Step, parse_retry_after};
+use keybell_core::payload::ContentType;
 use keybell_core::signature::sign;
 use keybell_core::{Randomness, Timestamp};
 use keybell_store::ops::attempts::{After, AttemptRecord, Outcome};
 use serde::Serialize;
 
 use super::exchange::{Answer, Exchange, Failure, FailureCode, Outbound, Transport};
-use super::job::Job;
+use super::job::{Job, Outgoing};
 use super::target::Target;
 use crate::registry::LiveWebhook;
 
@@ -71,32 +72,15 @@ pub(super) async fn attempt(
     clock: &dyn keybell_core::Clock,
     randomness: &dyn Randomness,
 ) -> Attempted {
-    let started_at = clock.now();
-    let content_type = route.webhook.content_type;
-    let body = job.event.body(content_type, &rules.public_url);
-    let headers = signed_headers(route, &job.event.id, started_at, &body);
-    let request_headers = shown(&headers);
-    let exchange = match &route.target {
-        Err(failure) => Exchange { failure: Some(failure.clone()), ..Exchange::default() },
-        Ok(target) => {
-            let target = target.clone();
-            let (timeout, connect_timeout) = (rules.timeout, rules.connect_timeout);
-            transport.exchange(Outbound { target, headers, body, timeout, connect_timeout }).await
-        }
-    };
+    let number = job.attempts_made.saturating_add(1);
+    let (attempt, exchange) = call(transport, route, &job.event, rules, clock).await;
     let took = exchange.duration;
     let now = clock.now();
-    let number = job.attempts_made.saturating_add(1);
-    let answered = meaning(&exchange, now);
-    let step = delivery::next_step(number, &answered, &rules.retry, now, randomness.dice());
+    let step = delivery::next_step(number, &meaning(&exchange, now), &rules.retry, now, randomness.dice());
     let attempt = AttemptRecord {
         number: i64::from(number),
         trigger: job.trigger.clone(),
-        started_at,
-        url: route.webhook.url.to_string(),
-        content_type: content_type.as_str().to_owned(),
-        request_headers,
-        ..record(exchange)
+        ..record(attempt, exchange)
     };
     Attempted {
         step,
@@ -111,6 +95,52 @@ pub(super) async fn attempt(
             after: after(step, now),
         },
     }
+}
+
+/// What of an attempt is known when it is sent.
+struct Sent {
+    started_at: Timestamp,
+    url: String,
+    content_type: ContentType,
+    request_headers: String,
+}
+
+/// Sends `event` along `route` and waits for what comes back.
+async fn call(
+    transport: &dyn Transport,
+    route: &Route,
+    event: &Outgoing,
+    rules: &Rules,
+    clock: &dyn keybell_core::Clock,
+) -> (Sent, Exchange) {
+    let started_at = clock.now();
+    let content_type = route.webhook.content_type;
+    let body = event.body(content_type, &rules.public_url);
+    let headers = signed_headers(route, &event.id, started_at, &body);
+    let url = route.webhook.url.to_string();
+    let sent = Sent { started_at, url, content_type, request_headers: shown(&headers) };
+    let exchange = match &route.target {
+        Err(failure) => Exchange { failure: Some(failure.clone()), ..Exchange::default() },
+        Ok(target) => {
+            let target = target.clone();
+            let (timeout, connect_timeout) = (rules.timeout, rules.connect_timeout);
+            transport.exchange(Outbound { target, headers, body, timeout, connect_timeout }).await
+        }
+    };
+    (sent, exchange)
+}
+
+/// Sends `event` once, as an attempt is sent, and gives what would be recorded: for a test of the webhook, of which nothing
+/// follows.
+pub(super) async fn try_out(
+    transport: &dyn Transport,
+    route: &Route,
+    event: &Outgoing,
+    rules: &Rules,
+    clock: &dyn keybell_core::Clock,
+) -> AttemptRecord {
+    let (sent, exchange) = call(transport, route, event, rules, clock).await;
+    AttemptRecord { number: 1, trigger: "manual".to_owned(), ..record(sent, exchange) }
 }
 
 /// What came of an attempt.
@@ -185,21 +215,21 @@ fn shown_answer(answer: &Answer) -> String {
     json(&shown.collect::<Vec<_>>())
 }
 
-fn record(exchange: Exchange) -> AttemptRecord {
+fn record(sent: Sent, exchange: Exchange) -> AttemptRecord {
     let response_headers = exchange.answer.as_ref().map(shown_answer);
     let truncated = exchange.answer.as_ref().is_some_and(|answer| answer.truncated);
     AttemptRecord {
         number: 0,
         trigger: String::new(),
-        started_at: Timestamp::EPOCH,
+        started_at: sent.started_at,
         duration_us: micros(exchange.duration),
         dns_us: exchange.timings.dns.map(micros),
         connect_us: exchange.timings.connect.map(micros),
         tls_us: exchange.timings.tls.map(micros),
         first_byte_us: exchange.timings.first_byte.map(micros),
-        url: String::new(),
-        content_type: String::new(),
-        request_headers: String::new(),
+        url: sent.url,
+        content_type: sent.content_type.as_str().to_owned(),
+        request_headers: sent.request_headers,
         response_status: exchange.answer.as_ref().map(|answer| i64::from(answer.status)),
         response_headers,
         response_body: exchange.answer.map(|answer| answer.body),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keybell_core::delivery::Step;
+use keybell_store::ops::attempts::Outcome;
 use keybell_store::ops::waiting::{DeliveriesWaiting, Waiting};
 use tokio::time::Instant;
 
@@ -149,6 +150,10 @@ impl Shared {
             Step::GiveUp | Step::GiveUpAndDisable => (&self.counters.given_up, "given_up"),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        let Outcome { workspace, webhook, attempt, .. } = &attempted.outcome;
+        let succeeded = attempted.step == Step::Succeeded;
+        let micros = attempt.duration_us.unsigned_abs();
+        self.tallies.count(*workspace, *webhook, attempt.started_at, succeeded, micros);
         metrics::counter!("keybell_attempts_total", "outcome" => outcome).increment(1);
         let attempt = &attempted.outcome.attempt;
         let duration = Duration::from_micros(attempt.duration_us.unsigned_abs());

@@ -1,14 +1,15 @@
 //! Reading how keys were used.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Counts, KeyId};
 use keybell_core::{Code, Grant, Problem, Timestamp};
+use keybell_store::StoreError;
 use keybell_store::ops::usage::{Step, UsageOfKey};
+use tokio::sync::Mutex;
 
-use super::Tally;
+use super::Waiting;
 use crate::App;
 use crate::problems::of_store;
 
@@ -21,7 +22,7 @@ const POINTS_DEFAULT: i64 = 24;
 /// How often usage is read beside what writes it, before that has to wait.
 const READ_TRIES_MAX: u32 = 2;
 
-/// What is asked of a key's usage.
+/// What is asked of counts that are kept by time.
 #[derive(Clone, Copy, Debug)]
 pub struct UsageQuestion {
     /// Of this time or later; 24 steps before the end where it is left out.
@@ -47,46 +48,21 @@ impl App {
         workspace.filter(|workspace| *workspace == grant.workspace()).ok_or(Code::NotFound)?;
         let (from, until) = self.asked_time(question)?;
         let step = question.step;
-        let query = || UsageOfKey { workspace: grant.workspace(), id, step, from, until };
-        let (mut used, waiting) = self.stored_and_waiting(id, query).await?;
+        let look = |waiting: &mut Waiting| {
+            self.gather_usage(waiting);
+            (waiting.of_key(id), waiting.written)
+        };
+        let read = || self.store().read(UsageOfKey { workspace: grant.workspace(), id, step, from, until });
+        let (mut used, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
         for tally in waiting {
             let minute = Timestamp::from_seconds(i64::from(tally.minute) * Step::Minute.seconds());
             used.entry(step.beginning(minute)).or_default().add(tally.outcome, tally.count.into());
         }
-        let steps = (from.seconds()..until.seconds())
-            .step_by(usize::try_from(step.seconds()).expect("steps are short"));
-        let point = |at| (at, used.get(&at).copied().unwrap_or_default());
-        Ok(steps.map(Timestamp::from_seconds).map(point).collect())
-    }
-
-    /// What is stored of a key's usage, and what waits to be: nothing of it in both, and nothing in neither.
-    ///
-    /// What waits is not held up by the reading. Where something was written meanwhile, both are looked at again, and in the
-    /// end while nothing can be written.
-    async fn stored_and_waiting(
-        &self,
-        id: KeyId,
-        query: impl Fn() -> UsageOfKey,
-    ) -> Result<(BTreeMap<Timestamp, Counts>, Vec<Tally>), Problem> {
-        for _ in 0..READ_TRIES_MAX {
-            let (tallies, written) = {
-                let mut waiting = self.usage().waiting.lock().await;
-                self.gather_usage(&mut waiting);
-                (waiting.of_key(id), waiting.written)
-            };
-            let stored = self.store().read(query()).await.map_err(of_store)?;
-            if self.usage().waiting.lock().await.written == written {
-                return Ok((stored, tallies));
-            }
-        }
-        let mut waiting = self.usage().waiting.lock().await;
-        self.gather_usage(&mut waiting);
-        let stored = self.store().read(query()).await.map_err(of_store)?;
-        Ok((stored, waiting.of_key(id)))
+        Ok(steps(from, until, step).map(|at| (at, used.get(&at).copied().unwrap_or_default())).collect())
     }
 
     /// The beginning of the first step, and the end of the time that is asked for.
-    fn asked_time(&self, question: UsageQuestion) -> Result<(Timestamp, Timestamp), Problem> {
+    pub(crate) fn asked_time(&self, question: UsageQuestion) -> Result<(Timestamp, Timestamp), Problem> {
         let UsageQuestion { from, to, step } = question;
         let length = step.seconds();
         // Both ends are whole steps, so that the present one is among them; `to` itself is not.
@@ -110,4 +86,34 @@ impl App {
         }
         Ok((from, until))
     }
+}
+
+/// The beginnings of the steps of a time.
+pub(crate) fn steps(from: Timestamp, until: Timestamp, step: Step) -> impl Iterator<Item = Timestamp> {
+    let length = usize::try_from(step.seconds()).expect("steps are short");
+    (from.seconds()..until.seconds()).step_by(length).map(Timestamp::from_seconds)
+}
+
+/// What is stored of some counts, and what waits to be: nothing of it in both, and nothing in neither.
+///
+/// `look` gives what waits and how many writings were begun, `read` what is stored. What waits is not held up by the
+/// reading: where something was written meanwhile, both are looked at again, and in the end while nothing can be written.
+pub(crate) async fn stored_and_waiting<W, T, S, F>(
+    waiting: &Mutex<W>,
+    look: impl Fn(&mut W) -> (T, u64),
+    read: impl Fn() -> F,
+) -> Result<(S, T), Problem>
+where
+    F: Future<Output = Result<S, StoreError>>,
+{
+    for _ in 0..READ_TRIES_MAX {
+        let (found, written) = look(&mut *waiting.lock().await);
+        let stored = read().await.map_err(of_store)?;
+        if look(&mut *waiting.lock().await).1 == written {
+            return Ok((stored, found));
+        }
+    }
+    let mut waiting = waiting.lock().await;
+    let (found, _) = look(&mut waiting);
+    Ok((read().await.map_err(of_store)?, found))
 }

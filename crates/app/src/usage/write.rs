@@ -1,4 +1,4 @@
-//! Writing down how keys were used.
+//! Writing down how keys were used, and in the same turn how deliveries went.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
@@ -40,7 +40,7 @@ pub(crate) async fn follow(app: Weak<Inner>) {
         every.tick().await;
         let Some(inner) = app.upgrade() else { return };
         let app = App { inner };
-        let counts = app.write_counts().await;
+        let counts = app.write_counts().await.and(app.write_delivery_stats().await);
         // Whatever became of the counts.
         let mut last_uses = Ok(());
         if Instant::now() >= last_uses_at {
@@ -57,7 +57,7 @@ pub(crate) async fn follow(app: Weak<Inner>) {
             let error: &(dyn std::error::Error + 'static) = error;
             tracing::warn!(
                 error,
-                "how keys were used could not be written down; it is kept, and tried again"
+                "how keys were used and deliveries went could not be written down; it is kept, and tried again"
             );
         }
         failing = wrote.is_err();
@@ -68,6 +68,7 @@ impl App {
     /// Writes down everything that was counted so far, and when keys were last used: the last thing before an orderly end.
     pub async fn write_usage(&self) -> Result<(), StoreError> {
         self.write_counts().await?;
+        self.write_delivery_stats().await?;
         while !self.write_last_uses().await? {}
         Ok(())
     }

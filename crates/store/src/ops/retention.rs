@@ -39,7 +39,10 @@ statements! {
                 OR EXISTS (SELECT 1 FROM pending_deliveries WHERE workspace_id = workspaces.id AND id < $5) \
                 OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 60 AND at < $6) \
                 OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 3600 AND at < $7) \
-                OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 86400 AND at < $8)) \
+                OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 86400 AND at < $8) \
+                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 60 AND at < $6) \
+                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 3600 AND at < $7) \
+                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 86400 AND at < $8)) \
                 ORDER BY id";
     OWNERS_OF_ATTEMPTS = owners!("attempts");
     OWNERS_OF_PENDING = owners!("pending_deliveries");

@@ -13,6 +13,7 @@ mod kept;
 mod model;
 mod neighbours;
 mod refused;
+mod resent;
 mod resolving;
 mod servers;
 mod standstill;

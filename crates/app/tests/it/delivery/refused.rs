@@ -22,6 +22,7 @@ use keybell_testkit::receiver::Receiver;
 
 use super::Desk;
 use crate::house::{On, settings};
+use crate::workspaces::{grant, operator};
 
 /// A resolver that gives another answer each time, the last one for ever.
 pub(crate) struct Fickle {
@@ -94,6 +95,21 @@ async fn loopback_is_refused_by_default_and_the_log_says_why() {
     assert_eq!(logged.attempts[0].error_code.as_deref(), Some("target_refused"));
     let sentence = logged.attempts[0].error.as_deref().unwrap_or_default();
     assert!(sentence.contains("127.0.0.1") && sentence.contains("loopback"), "{sentence}");
+    assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_test_goes_nowhere_that_a_delivery_may_not_go() {
+    let desk = Desk::start(On::Memory, settings()).await;
+    let receiver = Receiver::ok();
+    let hook = desk.hook(&receiver).await;
+    let mut strict = settings();
+    strict.delivery.allowed_networks.clear();
+    let app = desk.house.restarted_with(strict).await;
+    app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("the engine starts");
+    let attempt = app.test_webhook(grant(&operator(), desk.workspace), hook.id, None).await;
+    let attempt = attempt.expect("that it was refused is what came of it");
+    assert_eq!(attempt.error_code.as_deref(), Some("target_refused"));
     assert_eq!(receiver.connections(), 0);
 }
 
