@@ -96,6 +96,7 @@ async fn a_guest_changes_nothing_and_sees_no_payload() {
         "/api-keys/{id}/usage",
         "/webhooks",
         "/webhooks/{id}",
+        "/webhooks/{id}/stats",
         "/deliveries",
         "/events",
     ];

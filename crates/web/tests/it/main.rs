@@ -5,6 +5,7 @@ mod connection;
 mod credentials;
 mod guards;
 mod idempotency;
+mod newsroom;
 mod northwind;
 mod openapi;
 mod site;

@@ -8,6 +8,7 @@ mod events;
 mod forward_auth;
 mod scopes;
 pub mod shapes;
+mod steps;
 mod verify;
 mod webhooks;
 mod workspaces;

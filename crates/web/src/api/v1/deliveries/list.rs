@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use keybell_app::deliveries::{DeliveryFilter, ResponseClass};
 use keybell_app::{App, Page};
-use keybell_core::event::EventId;
+use keybell_core::WebhookId;
 use keybell_core::grant::ReadDeliveries;
-use keybell_core::{Problem, WebhookId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::filter::Filter;
 use super::shape::{Delivery, DeliveryStatus};
 use crate::api::v1::shapes::{At, List};
 use crate::extract::{Granted, QueryParams};
@@ -52,31 +51,11 @@ pub(super) struct DeliveryQuery {
 pub(super) async fn list(
     Granted(grant): Granted<ReadDeliveries>,
     State(app): State<App>,
-    QueryParams(mut query): QueryParams<DeliveryQuery>,
+    QueryParams(query): QueryParams<DeliveryQuery>,
 ) -> Answer<Json<List<Delivery>>> {
-    let page = Page::new(query.limit, query.cursor.take())?;
-    let listing = app.list_deliveries(grant, query.filter()?, page).await?;
+    let DeliveryQuery { webhook_id, event_id, event_type, status, response_class, from, to, limit, cursor } =
+        query;
+    let filter = Filter { webhook_id, event_id, event_type, status, response_class, from, to };
+    let listing = app.list_deliveries(grant, filter.read("")?, Page::new(limit, cursor)?).await?;
     Ok(Json(List::of(listing, Delivery::from)))
-}
-
-impl DeliveryQuery {
-    fn filter(self) -> Result<DeliveryFilter, Problem> {
-        let event = self.event_id.map(|id| {
-            EventId::parse(&id).map_err(|bad| Problem::field("event_id", "invalid", bad.to_string()))
-        });
-        let response_class = self.response_class.map(|word| {
-            ResponseClass::parse(&word).ok_or_else(|| {
-                Problem::field("response_class", "not_allowed", "must be 2xx, 3xx, 4xx, 5xx or none")
-            })
-        });
-        Ok(DeliveryFilter {
-            webhook: self.webhook_id,
-            event: event.transpose()?,
-            event_type: self.event_type,
-            status: self.status.map(Into::into),
-            response_class: response_class.transpose()?,
-            from: self.from.map(|at| at.0),
-            until: self.to.map(|at| at.0),
-        })
-    }
 }

@@ -94,7 +94,7 @@ impl From<app::DeliveryDetail> for DeliveryWithAttempts {
 
 /// One HTTP request of a delivery, and what came back.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Attempt {
+pub(in crate::api::v1) struct Attempt {
     /// Counted from 1.
     number: u32,
     /// `first`, `retry` or `manual`.
@@ -123,7 +123,7 @@ pub(super) struct Attempt {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AttemptTimings)]
 #[expect(clippy::struct_field_names, reason = "the unit stands in the names that the API has")]
-pub(super) struct Timings {
+pub(in crate::api::v1) struct Timings {
     #[schema(required)]
     dns_ms: Option<u64>,
     #[schema(required)]
@@ -136,7 +136,7 @@ pub(super) struct Timings {
 
 /// A request as it was sent.
 #[derive(Serialize, ToSchema)]
-pub(super) struct SentRequest {
+pub(in crate::api::v1) struct SentRequest {
     url: String,
     headers: Vec<LoggedHeader>,
     /// As it was signed, byte for byte; null where the event is no longer kept.
@@ -146,7 +146,7 @@ pub(super) struct SentRequest {
 
 /// An answer as it came.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ReceivedResponse {
+pub(in crate::api::v1) struct ReceivedResponse {
     headers: Vec<LoggedHeader>,
     /// At most 16 KiB of it; bytes that are not UTF-8 are replaced.
     body: String,
@@ -156,7 +156,7 @@ pub(super) struct ReceivedResponse {
 
 /// A header of a request or an answer.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LoggedHeader {
+pub(in crate::api::v1) struct LoggedHeader {
     name: String,
     /// Left out where it is secret.
     #[serde(skip_serializing_if = "Option::is_none")]
