@@ -13,7 +13,7 @@ fn bucket(micros: u64) -> u8 {
     let place = match micros.checked_ilog2() {
         Some(power) if power >= KEPT_BITS => {
             let kept = (micros >> (power - KEPT_BITS)) - (1 << KEPT_BITS);
-            (u64::from(power - KEPT_BITS) + 1 << KEPT_BITS) + kept
+            ((u64::from(power - KEPT_BITS) + 1) << KEPT_BITS) + kept
         }
         _ => micros,
     };
