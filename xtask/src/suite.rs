@@ -21,7 +21,14 @@ pub(crate) fn run_all(root: &Path) -> Result<(), String> {
         &strict,
     )?;
     run(root, "cargo", &["build", "--package", "keybell", "--locked"])?;
+    simulate(root)?;
     tests(root, &[("KEYBELL_BINARY", &format!("{}/debug/keybell", target_directory(root)?))])
+}
+
+/// Ten thousand simulated worlds of the delivery engine. A seed that fails is printed with the command that replays it.
+fn simulate(root: &Path) -> Result<(), String> {
+    let simulation = ["run", "--profile", "sim", "--package", "keybell-sim", "--locked", "--", "10000"];
+    run(root, "cargo", &simulation)
 }
 
 fn target_directory(root: &Path) -> Result<String, String> {

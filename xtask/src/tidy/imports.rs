@@ -29,6 +29,7 @@ const HOUSE: &[Crate] = &[
     // What follows is never part of the product.
     Crate { name: "testkit", uses: &["core"], uses_behind_feature: &["store", "app", "web"] },
     Crate { name: "bench", uses: &["core", "store", "app", "gate", "testkit"], uses_behind_feature: &[] },
+    Crate { name: "sim", uses: &["core", "store", "app", "testkit"], uses_behind_feature: &[] },
     Crate { name: "e2e", uses: &["core", "testkit"], uses_behind_feature: &[] },
 ];
 
