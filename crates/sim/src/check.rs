@@ -184,7 +184,8 @@ async fn stored_events(world: &World, app: &App) -> Result<BTreeMap<String, usiz
         loop {
             let listed =
                 app.list_events(client::grant(workspace), EventFilter::default(), page(cursor)?).await?;
-            for event in listed.data {
+            // What the installation says of itself is nobody's promise.
+            for event in listed.data.into_iter().filter(|event| !event.event_type.starts_with("keybell.")) {
                 let id = event.id.to_string();
                 let with_data = app.event(client::grant(workspace), event.id).await?;
                 let number = world.state().events.iter().position(|known| known.data == with_data.data);
@@ -223,6 +224,7 @@ fn check_events(
                 }
                 // A webhook whose maker never heard of it, and that is no more, has no number.
                 (None, Some(_)) => {}
+                (_, None) if delivery.event_type.starts_with("keybell.") => {}
                 (_, None) => rule = Some(format!("delivery {} is of no event", delivery.id)),
             }
         }
