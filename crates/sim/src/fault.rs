@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use keybell_core::Timestamp;
-use keybell_store::ops::deliveries::{Claim, ClaimDeliveries, PARKED};
+use keybell_store::ops::deliveries::{Claim, ClaimDeliveries};
 
 use crate::model::Hook;
 use crate::world::World;
@@ -51,7 +51,7 @@ pub(crate) async fn plant(world: &World) {
                 state.hooks.iter().filter(|hook| !hook.is_off()).filter_map(place).collect()
             };
             for (workspace, webhook) in webhooks {
-                claim(world, Claim::OfWebhook { workspace, webhook }, now, PARKED, "nobody").await;
+                claim(world, Claim::OfWebhook { workspace, webhook }, now, day, "nobody").await;
             }
         }
         Fault::RecordsWhatItDidNotSend | Fault::SendsToTheDisabled => {}
