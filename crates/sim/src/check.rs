@@ -158,8 +158,8 @@ pub(crate) async fn all(world: &Arc<World>, app: &App) -> Result<(), Problem> {
     for delivery in &deliveries {
         let Some(pair) = by_event.get(&delivery.id) else { continue };
         let workspace = {
-            let state = world.state();
-            state.workspaces[state.events[pair.1].workspace]
+            let known = world.state();
+            known.workspaces[known.events[pair.1].workspace]
         };
         let detail = app.delivery(client::grant(workspace), delivery.id).await?;
         if let Err(rule) = check_delivery(world, *pair, &detail, &mut recorded) {
@@ -311,12 +311,12 @@ fn check_delivery(
         if last == Verdict::Failed && wait.is_none() {
             last = Verdict::GivenUp;
         }
-        let least = wait.unwrap_or_default() * u32::from(100 - policy.jitter_percent) / 100;
+        let shortest = wait.unwrap_or_default() * u32::from(100 - policy.jitter_percent) / 100;
         let asked = match sent.came {
             Came::Status(_, Some(seconds)) => Duration::from_secs(seconds),
             _ => Duration::ZERO,
         };
-        floor = sent.answered_at.unwrap_or(sent.at) + least.max(asked);
+        floor = sent.answered_at.unwrap_or(sent.at) + shortest.max(asked);
         let again = state.sent.iter().any(|later| {
             let same = (later.hook, later.event) == (hook, event) && later.life > sent.life;
             same && (last.is_final() || later.at < floor)

@@ -287,7 +287,7 @@ fn new_event(world: &World, state: &mut State, call: usize) -> usize {
     let at = state.now();
     state.events.push(Event {
         workspace: dice.count(0, state.workspaces.len() - 1),
-        event_type: (*dice.one_of(&TYPES)).to_owned(),
+        type_name: (*dice.one_of(&TYPES)).to_owned(),
         data: format!(r#"{{"n":{number},"filling":"{filling}"}}"#),
         supplied_id: dice.percent(30).then(|| format!("order-{number}")),
         id: None,
@@ -303,7 +303,7 @@ fn new_event(world: &World, state: &mut State, call: usize) -> usize {
 /// The event as it is published now, after noting to whom it goes.
 fn asked(world: &World, number: usize) -> (Grant<PublishEvents>, NewEvent) {
     let mut state = world.state();
-    let (workspace, event_type) = (state.events[number].workspace, state.events[number].event_type.clone());
+    let (workspace, event_type) = (state.events[number].workspace, state.events[number].type_name.clone());
     let mut wanted = Wanted::default();
     for (index, hook) in state.hooks.iter().enumerate().filter(|(_, hook)| hook.workspace == workspace) {
         match hook.takes(&event_type) {

@@ -40,7 +40,7 @@ impl Fault {
 pub(crate) async fn plant(world: &World) {
     let Some(fault) = world.fault else { return };
     let now = world.state().now();
-    let (soon, day) = (now + Duration::from_secs(60), now + Duration::from_hours(24));
+    let (soon, day) = (now + Duration::from_mins(1), now + Duration::from_hours(24));
     match fault {
         Fault::KeepsALease => claim(world, Claim::Due, soon, day, "nobody").await,
         Fault::RetriesEarly => claim(world, Claim::Due, soon, now, "sim").await,

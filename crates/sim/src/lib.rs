@@ -68,7 +68,7 @@ static HOOK: Once = Once::new();
 pub fn run(seed: u64, fault: Option<Fault>, print: bool) -> Run {
     HOOK.call_once(|| {
         panic::set_hook(Box::new(|info| {
-            PANICKED.with(|panicked| *panicked.borrow_mut() = Some(info.to_string()))
+            PANICKED.with(|panicked| *panicked.borrow_mut() = Some(info.to_string()));
         }));
     });
     PANICKED.with(|panicked| *panicked.borrow_mut() = None);

@@ -101,7 +101,7 @@ pub(crate) enum Fate {
 /// An event. Its number stands in its data, so that the network knows it again.
 pub(crate) struct Event {
     pub(crate) workspace: usize,
-    pub(crate) event_type: String,
+    pub(crate) type_name: String,
     pub(crate) data: String,
     pub(crate) supplied_id: Option<String>,
     /// Its id, once it is known.

@@ -45,7 +45,7 @@ impl Network {
         let (hook, event) = addressed(&request);
         self.world.step("before a request left").await;
         // What the installation says of itself has no number, and arrives.
-        let Some(event) = event else { return exchange(Came::Status(200, None), began.elapsed()) };
+        let Some(event) = event else { return exchange(&Came::Status(200, None), began.elapsed()) };
         if self.world.fault == Some(Fault::RecordsWhatItDidNotSend) && self.world.dice.percent(5) {
             self.world.state().planted += 1;
             return Exchange {
@@ -60,7 +60,7 @@ impl Network {
         sleep(roll.after).await;
         self.world.step("before an answer came").await;
         under_way.end(&roll.came);
-        exchange(roll.came, began.elapsed())
+        exchange(&roll.came, began.elapsed())
     }
 
     /// A request arrives: everything that can be seen of the engine at this moment must be right.
@@ -85,11 +85,11 @@ impl Network {
     fn fault(&self, hook: usize, event: usize) -> Option<String> {
         let plan = &self.world.plan;
         let mut state = self.world.state();
-        let stats = self.app.engine().stats();
-        if stats.in_memory > plan.bounds.deliveries || stats.in_memory_bytes > plan.bounds.bytes {
-            return Some(format!("and more is in memory than may be: {stats:?}"));
+        let held = self.app.engine().stats();
+        if held.in_memory > plan.bounds.deliveries || held.in_memory_bytes > plan.bounds.bytes {
+            return Some(format!("and more is in memory than may be: {held:?}"));
         }
-        state.seen_full |= stats.in_memory == plan.bounds.deliveries;
+        state.seen_full |= held.in_memory == plan.bounds.deliveries;
         let delivery = &plan.settings.delivery;
         // Each shard has its part of the whole, rounded up.
         let all = delivery.max_in_flight.div_ceil(plan.shards) * plan.shards;
@@ -120,14 +120,14 @@ impl Network {
             return None;
         }
         let schedule = delivery.retry_schedule.iter().min().copied().unwrap_or_default();
-        let least = schedule * u32::from(100 - delivery.retry_jitter_percent) / 100;
+        let shortest = schedule * u32::from(100 - delivery.retry_jitter_percent) / 100;
         let before = |sent: &&Sent| (sent.life, sent.hook, sent.event) == (life, hook, event);
         let last = state.sent.iter().rev().find(before)?;
         let floor = match (&last.came, last.answered_at) {
             (Came::Nothing, _) | (_, None) => return Some("while that was under way already".to_owned()),
             (Came::Status(200..=299, _), _) => return Some("which had taken it already".to_owned()),
-            (Came::Status(_, Some(seconds)), Some(at)) => at + Duration::from_secs(*seconds).max(least),
-            (_, Some(at)) => at + least,
+            (Came::Status(_, Some(seconds)), Some(at)) => at + Duration::from_secs(*seconds).max(shortest),
+            (_, Some(at)) => at + shortest,
         };
         (now < floor).then(|| format!("before the time of its next attempt, {floor}"))
     }
@@ -232,9 +232,9 @@ fn addressed(request: &Outbound) -> (usize, Option<usize>) {
     (usize::from(address.octets()[3]), event)
 }
 
-fn exchange(came: Came, duration: Duration) -> Exchange {
+fn exchange(came: &Came, duration: Duration) -> Exchange {
     let answer = |status| Answer { status, body: b"{}".to_vec(), ..Answer::default() };
-    let (answer, failure) = match came {
+    let (answer, failure) = match *came {
         Came::Nothing => (None, None),
         Came::Status(status, asked) => {
             let headers = asked.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));

@@ -37,6 +37,7 @@ pub(crate) struct World {
 }
 
 /// What changes.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a world, and all of them at once")]
 pub(crate) struct State {
     trace: Trace,
     clock: Option<SimClock>,

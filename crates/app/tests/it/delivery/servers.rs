@@ -87,8 +87,9 @@ impl Server {
 /// where it is for a socket that is about to be read.
 pub(crate) fn tick() {
     tokio::spawn(async {
+        let mut every = tokio::time::interval(Duration::from_millis(1));
         loop {
-            sleep(Duration::from_millis(1)).await;
+            every.tick().await;
         }
     });
 }
