@@ -131,7 +131,8 @@ pub struct DeliverySummary {
     pub status: DeliveryStatus,
     /// How many attempts were made.
     pub attempts_made: u32,
-    /// When the next one is due; `None` where there is none, or it waits for its webhook to be enabled.
+    /// When the next one is due; `None` where there is none, or it waits at its webhook: for an endpoint that answers nobody or
+    /// takes no more at the moment, or for the webhook to be enabled.
     pub next_attempt_at: Option<Timestamp>,
     /// The status of the last answer, where there was one.
     pub last_response_status: Option<u16>,

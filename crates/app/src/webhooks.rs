@@ -78,7 +78,10 @@ impl App {
         };
         let (registry, engine) = (Arc::clone(self.registry()), self.engine().clone());
         let changed = self.commit(op, move |changed| {
-            if *changed == Changed::Done {
+            // It is also taken from memory where an earlier deletion was done and its answer lost on the way.
+            let is_gone = *changed == Changed::Done
+                || (*changed == Changed::Missing && registry.get(workspace, id).is_some());
+            if is_gone {
                 registry.remove(workspace, id);
                 engine.webhook_changed(workspace, id);
             }

@@ -63,7 +63,7 @@ pub struct AboutWebhook<'a> {
     pub webhook_id: WebhookId,
     /// What people call it.
     pub webhook_name: &'a str,
-    /// Where its requests go; see [`without_query`].
+    /// Where its requests go; see [`scheme_and_host`].
     pub url: &'a str,
     /// Why it is, or will be, disabled: `gone` or `failing`.
     pub reason: &'static str,
@@ -85,9 +85,11 @@ impl AboutWebhook<'_> {
     }
 }
 
-/// A URL as it may be told to others: its query may hold secrets.
-pub fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or(url)
+/// A URL as it may be told to others, scheme and host: its path and query may hold secrets.
+pub fn scheme_and_host(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |colon| colon + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |length| host + length);
+    &url[..end]
 }
 
 #[cfg(test)]
@@ -116,8 +118,10 @@ mod tests {
 
     #[test]
     fn a_url_is_told_without_what_may_be_secret() {
-        for url in ["https://a.example/in?token=1", "https://a.example/in#x", "https://a.example/in"] {
-            assert_eq!(without_query(url), "https://a.example/in");
+        for url in
+            ["https://a.example:8443/in?token=1", "https://a.example:8443#x", "https://a.example:8443?a"]
+        {
+            assert_eq!(scheme_and_host(url), "https://a.example:8443");
         }
     }
 
@@ -128,7 +132,7 @@ mod tests {
             workspace_external_id: None,
             webhook_id: WebhookId::from_bytes([2; 16]),
             webhook_name: "Orders",
-            url: "https://a.example/in",
+            url: "https://a.example",
             reason: "gone",
             failing_since: None,
             last_error_code: None,

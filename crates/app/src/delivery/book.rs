@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keybell_core::event::DATA_BYTES_MAX;
 use keybell_core::{DeliveryId, WebhookId};
 use tokio::sync::Notify;
 
@@ -208,7 +209,9 @@ impl Book {
     }
 
     fn room_within(&self, deliveries: usize, bytes: usize) -> usize {
-        if self.bytes.load(Ordering::Relaxed) >= bytes {
+        // Where the largest event would not fit, nothing is looked for: it would be taken up only to be put back.
+        let largest = DATA_BYTES_MAX.min(bytes / 4);
+        if bytes.saturating_sub(self.bytes.load(Ordering::Relaxed)) < largest.max(1) {
             return 0;
         }
         deliveries.saturating_sub(self.deliveries.load(Ordering::Relaxed))

@@ -122,7 +122,8 @@ pub(super) async fn find_waiting(shared: Arc<Shared>) {
                 break;
             }
         }
-        tokio::time::sleep(WAITING_EVERY).await;
+        // Woken or not, it looks.
+        tokio::time::timeout(WAITING_EVERY, shared.waiting_wanted.notified()).await.ok();
     }
 }
 
@@ -194,11 +195,7 @@ impl Shared {
     fn found_waiting(&self, found: WaitingAt) {
         let WaitingAt { workspace, webhook, due_at } = found;
         match self.registry.get(workspace, webhook) {
-            Some(live) if live.enabled && due_at == WAITING => {
-                if !self.book.gauge(webhook).behind() {
-                    self.say_waiting([(workspace, webhook)]);
-                }
-            }
+            Some(live) if live.enabled && due_at == WAITING => self.say_waiting([(workspace, webhook)]),
             // It waits on until the webhook is enabled.
             Some(live) if !live.enabled => {}
             // It was enabled, or deleted, and what waits was not settled to the end.

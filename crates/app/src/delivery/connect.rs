@@ -23,6 +23,8 @@ use super::guard::{Guard, Leads};
 use super::roots::{Root, root_store};
 use super::target::{Endpoint, HostName, Target};
 
+/// How long a receiver may leave what was sent to it unread before its connection is closed: longer than any attempt may take.
+const UNREAD_MAX: Duration = Duration::from_secs(130);
 /// The names of the protocols, as they are agreed on in a TLS handshake (ALPN).
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -72,6 +74,8 @@ impl Connector {
         timings.connect = Some(connecting.elapsed());
         // Requests are written whole; without this the last segment of one would wait for the peer's acknowledgement.
         tcp.set_nodelay(true).ok();
+        // Whoever never reads cannot keep a connection that nobody waits for any more.
+        socket2::SockRef::from(&tcp).set_tcp_user_timeout(Some(UNREAD_MAX)).ok();
         if !endpoint.tls {
             return Ok(Stream::Plain(tcp));
         }

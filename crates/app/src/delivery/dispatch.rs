@@ -333,7 +333,9 @@ impl Shard {
             self.want_more(webhook);
             return;
         }
-        drop(queue.take_all());
+        // They wait on disk until it is enabled; what waits for a webhook that is deleted is canceled there.
+        let jobs = queue.take_all();
+        self.shared.put_back_soon(&jobs, "disabled");
         queue.waiting = 0;
         queue.gauge.set_behind(false);
         self.forget_if_gone(webhook);

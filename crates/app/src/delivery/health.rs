@@ -24,19 +24,33 @@ const UNKNOWN: u8 = 0;
 const GOOD: u8 = 1;
 const BAD: u8 = 2;
 
+/// A webhook that answers well and badly by turns has news once in this time: each costs a write of its own.
+const BAD_NEWS_AFTER: Duration = Duration::from_secs(1);
+
 /// How attempts at one webhook went, as far as that is known here.
 #[derive(Default)]
 pub(super) struct Pulse {
     state: AtomicU8,
     /// Before this time, in microseconds, another failure is no news.
     look_again_at: AtomicI64,
+    /// When it was news that it answers, in microseconds.
+    good_news_at: AtomicI64,
 }
 
 impl Pulse {
     /// Notes how an attempt went at `now`; true where that is news. A failure is, once, until it is said by
     /// [`Pulse::look_again_at`] when the next one is.
     pub(super) fn note(&self, good: bool, now: Timestamp) -> bool {
+        let news_at = Timestamp::from_micros(self.good_news_at.load(Ordering::Relaxed));
+        let too_soon = news_at <= now && now.since(news_at) < BAD_NEWS_AFTER;
+        if !good && too_soon && self.is_good() {
+            // It goes well and badly by turns. The next failure after a while is news; there will be one, if it matters.
+            return false;
+        }
         let before = self.state.swap(if good { GOOD } else { BAD }, Ordering::Relaxed);
+        if good && before != GOOD {
+            self.good_news_at.store(now.micros(), Ordering::Relaxed);
+        }
         if good {
             return before != GOOD;
         }
@@ -186,8 +200,11 @@ mod tests {
         let pulse = Pulse::default();
         assert!(pulse.note(true, NOW));
         assert!(!pulse.note(true, NOW));
-        assert!(pulse.note(false, NOW));
-        assert!(pulse.note(true, NOW));
+        assert!(!pulse.note(false, NOW), "so soon after a success it is none");
+        assert!(!pulse.note(true, NOW), "nothing was said of it");
+        let after_a_while = NOW + BAD_NEWS_AFTER;
+        assert!(pulse.note(false, after_a_while));
+        assert!(pulse.note(true, after_a_while), "that it answers again is always news");
         pulse.forget();
         assert!(pulse.note(true, NOW), "what was forgotten is news");
     }

@@ -125,6 +125,8 @@ struct Shared {
     book: Arc<Book>,
     due: Due,
     to_settle: Mutex<BTreeSet<(WorkspaceId, WebhookId)>>,
+    /// Told when somebody made deliveries wait without saying so to their shards.
+    waiting_wanted: Notify,
     ingest: Ingest,
     recorder: Recorder,
     recorded_all: Notify,
@@ -205,6 +207,7 @@ impl Engine {
             book: Arc::new(Book::within(bounds)),
             due: Due::default(),
             to_settle: Mutex::default(),
+            waiting_wanted: Notify::new(),
             ingest: Ingest::default(),
             recorder: Recorder::default(),
             recorded_all: Notify::new(),

@@ -106,9 +106,13 @@ impl Shared {
         self.store.write_then(op, move |result| shared.written(batch, tried, result));
     }
 
-    fn written(self: &Arc<Self>, batch: Batch, tried: u32, result: Result<Vec<Judged>, StoreError>) {
+    fn written(self: &Arc<Self>, mut batch: Batch, tried: u32, result: Result<Vec<Judged>, StoreError>) {
         match result {
-            Ok(judged) => self.recorded(&batch, &judged),
+            Ok(judged) => {
+                // First of all: what is due again may be claimed from now on, and must not be found in memory then.
+                batch.places.clear();
+                self.recorded(&batch, &judged);
+            }
             Err(StoreError::Unavailable { .. } | StoreError::Busy { .. }) if tried < WRITE_TRIES_MAX => {
                 let shared = Arc::clone(self);
                 self.spawn(async move {

@@ -1,16 +1,17 @@
 //! Doing what was asked for: many deliveries made again, request by request in turns, a bite at a time.
 //!
-//! The requests are on disk, each with how far it is, so that a crash costs nothing. What a bite makes pending is due at
-//! once and taken up by [`claim`](super::claim) like everything that is due.
+//! The requests are on disk, each with how far it is, so that a crash costs nothing. What a bite makes pending waits for
+//! room at its webhook, so that it is in nobody's way, and the webhook's shard takes it up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::{ResendId, WorkspaceId};
-use keybell_store::StoreError;
 use keybell_store::ops::resends::{CountMeant, CountedBite, NextResend, ResendBite};
+use keybell_store::{StoreError, Timed};
 
 use super::Shared;
+use super::pace::Pace;
 
 /// Deliveries that one bite looks at: some twenty milliseconds of the writer's time where all of them are meant.
 pub(crate) const RESEND_ROWS: i64 = 500;
@@ -27,9 +28,9 @@ type Place = (WorkspaceId, ResendId);
 
 /// Does requests, until the task is ended.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut after = None;
+    let (mut pace, mut after) = (Pace::new(), None);
     loop {
-        match turn(&shared, after).await {
+        match turn(&shared, &mut pace, after).await {
             Ok(None) if after.is_none() => {
                 // Woken or not, it looks.
                 let _ = tokio::time::timeout(LOOK_AFTER, shared.resend_asked.notified()).await;
@@ -45,7 +46,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 /// Does the next bite that means something of the request after that place; which request it was, `None` where none is
 /// after it.
-async fn turn(shared: &Shared, after: Option<Place>) -> Result<Option<Place>, StoreError> {
+async fn turn(shared: &Shared, pace: &mut Pace, after: Option<Place>) -> Result<Option<Place>, StoreError> {
     let Some(mut resend) = shared.store.read(NextResend { after }).await? else { return Ok(None) };
     let place = (resend.meant.workspace, resend.id);
     let read = resend.clone();
@@ -59,8 +60,11 @@ async fn turn(shared: &Shared, after: Option<Place>) -> Result<Option<Place>, St
     }
     // What means nothing is moved over together with the bite that ends the turn, so that the writer looks at that alone.
     let bite = ResendBite { from: resend.meant.after, resend: read, end, now: shared.clock.now() };
-    if shared.store.write(bite).await? > 0 {
-        shared.due.now();
+    let (resent, took) = shared.store.write(Timed(bite)).await?;
+    if resent > 0 {
+        shared.waiting_wanted.notify_one();
+        let pause = pace.after(RESEND_ROWS, took);
+        tokio::time::sleep(pause).await;
     }
     Ok(Some(place))
 }

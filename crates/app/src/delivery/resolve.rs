@@ -2,8 +2,8 @@
 //!
 //! The connector asks here and judges what it gets, remembered or not. The operating system answers as the operator's
 //! machine is set up (`/etc/hosts`, a container's names), but it holds a thread for as long as it takes, which a name
-//! server that is silent makes half a minute. So lookups have places: a name that once took long has to take one of the few
-//! for slow names, and leaves the others to the rest.
+//! server that is silent makes half a minute. So lookups have places, and most of them are for names that answered quickly
+//! when they were looked up last: whoever makes up names that hang holds up new names, and no receiver that is known.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,11 +16,14 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-/// Lookups at once of names that answer quickly. Each holds a thread: with [`SLOW_LOOKUPS_MAX`] an eighth of what tokio
-/// would start, and some megabytes.
+/// Lookups at once of names that answered quickly before. Each holds a thread: with the other two kinds a quarter of what
+/// tokio would start, and some megabytes.
 pub const LOOKUPS_MAX: usize = 48;
-/// Lookups at once of names that took long before.
-pub const SLOW_LOOKUPS_MAX: usize = 16;
+/// Lookups at once of names that are new, or took long before.
+pub const UNPROVEN_LOOKUPS_MAX: usize = 16;
+/// Lookups at once of names that answered quickly before and do not now: they leave their places to others after
+/// [`SLOW_AFTER`].
+pub const OVERDUE_LOOKUPS_MAX: usize = 64;
 /// From when on a lookup is slow. A resolver nearby takes some milliseconds, and asks again after some seconds.
 pub const SLOW_AFTER: Duration = Duration::from_secs(1);
 /// How long addresses are remembered. The operating system does not say how long they hold; few names have less than half
@@ -55,14 +58,15 @@ pub struct Lookups {
 struct Shared {
     resolver: Arc<dyn Resolve>,
     names: Mutex<HashMap<String, Name>>,
-    quick: Arc<Semaphore>,
-    slow: Arc<Semaphore>,
+    proven: Arc<Semaphore>,
+    unproven: Arc<Semaphore>,
+    overdue: Arc<Semaphore>,
 }
 
 #[derive(Default)]
 struct Name {
-    /// Whether it took long when it was last looked up.
-    slow: bool,
+    /// Whether it had addresses, and soon, when it was last looked up.
+    proven: bool,
     running: Option<Running>,
     known: Option<Known>,
 }
@@ -70,6 +74,13 @@ struct Name {
 struct Known {
     addresses: Arc<[SocketAddr]>,
     until: Instant,
+}
+
+impl Name {
+    /// Whether its addresses are still remembered.
+    fn holds(&self, now: Instant) -> bool {
+        self.known.as_ref().is_some_and(|known| now < known.until)
+    }
 }
 
 type Outcome = Result<Arc<[SocketAddr]>, Arc<io::Error>>;
@@ -81,7 +92,7 @@ enum Seen {
     Running(Running),
     /// A place is needed to look it up.
     Unknown {
-        slow: bool,
+        proven: bool,
     },
 }
 
@@ -91,8 +102,9 @@ impl Lookups {
         let shared = Shared {
             resolver: Arc::new(resolver),
             names: Mutex::default(),
-            quick: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-            slow: Arc::new(Semaphore::new(SLOW_LOOKUPS_MAX)),
+            proven: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            unproven: Arc::new(Semaphore::new(UNPROVEN_LOOKUPS_MAX)),
+            overdue: Arc::new(Semaphore::new(OVERDUE_LOOKUPS_MAX)),
         };
         Lookups { shared: Arc::new(shared) }
     }
@@ -101,8 +113,8 @@ impl Lookups {
         let mut running = match self.shared.see(host, &mut None) {
             Seen::Known(addresses) => return Ok(addresses),
             Seen::Running(running) => running,
-            Seen::Unknown { slow } => {
-                let places = if slow { &self.shared.slow } else { &self.shared.quick };
+            Seen::Unknown { proven } => {
+                let places = if proven { &self.shared.proven } else { &self.shared.unproven };
                 let place = Arc::clone(places).acquire_owned().await;
                 // Somebody else may have looked it up while this one waited.
                 match self.shared.see(host, &mut place.ok()) {
@@ -151,29 +163,29 @@ impl Shared {
                 return Seen::Running(running.clone());
             }
         }
-        let Some(place) = place.take() else {
-            return Seen::Unknown { slow: found.is_some_and(|name| name.slow) };
-        };
+        let proven = found.is_some_and(|name| name.proven);
+        let Some(place) = place.take() else { return Seen::Unknown { proven } };
         let (tell, running) = watch::channel(None);
         names.entry(host.to_owned()).or_default().running = Some(running.clone());
         // A task of its own: whoever asked may give up, and the thread is taken until the system answers.
-        tokio::spawn(Arc::clone(self).look_up(host.to_owned(), place, tell));
+        tokio::spawn(Arc::clone(self).look_up(host.to_owned(), proven, place, tell));
         Seen::Running(running)
     }
 
     async fn look_up(
         self: Arc<Self>,
         host: String,
+        proven: bool,
         mut place: OwnedSemaphorePermit,
         tell: watch::Sender<Option<Outcome>>,
     ) {
-        let mut ending = Ending { shared: &self, host: &host, slow: false, known: None };
+        let mut ending = Ending { shared: &self, host: &host, proven: true, known: None };
         let mut asked = self.resolver.resolve(&host, 0);
         let outcome = if let Ok(outcome) = timeout(SLOW_AFTER, &mut asked).await {
             outcome
         } else {
-            ending.slow = true;
-            if let Ok(other) = Arc::clone(&self.slow).try_acquire_owned() {
+            ending.proven = false;
+            if proven && let Ok(other) = Arc::clone(&self.overdue).try_acquire_owned() {
                 place = other;
             }
             asked.await
@@ -197,7 +209,7 @@ impl Shared {
 struct Ending<'a> {
     shared: &'a Shared,
     host: &'a str,
-    slow: bool,
+    proven: bool,
     known: Option<Arc<[SocketAddr]>>,
 }
 
@@ -209,11 +221,13 @@ impl Drop for Ending<'_> {
         let mut names = self.shared.names();
         names.remove(self.host);
         if names.len() >= NAMES_MAX {
-            let holds = |name: &Name| name.known.as_ref().is_some_and(|known| now < known.until);
-            names.retain(|_, name| name.running.is_some() || holds(name));
+            names.retain(|_, name| name.running.is_some() || name.proven || name.holds(now));
         }
-        if (known.is_some() || self.slow) && names.len() < NAMES_MAX {
-            names.insert(self.host.to_owned(), Name { slow: self.slow, running: None, known });
+        if names.len() >= NAMES_MAX {
+            names.retain(|_, name| name.running.is_some() || name.holds(now));
+        }
+        if known.is_some() && names.len() < NAMES_MAX {
+            names.insert(self.host.to_owned(), Name { proven: self.proven, running: None, known });
         }
     }
 }

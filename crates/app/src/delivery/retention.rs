@@ -112,7 +112,14 @@ async fn delete_stats(
 ) -> Result<u64, StoreError> {
     let mut gone = 0;
     loop {
-        let rows = shared.store.write(DeleteOldStats { workspace, step, before, rows: STATS_ROWS }).await?;
+        let bite = DeleteOldStats { workspace, step, before, rows: STATS_ROWS };
+        let rows = match shared.store.write(bite).await {
+            Err(StoreError::Busy { .. }) => {
+                tokio::time::sleep(AGAIN_AFTER).await;
+                continue;
+            }
+            done => done?,
+        };
         gone += rows;
         if rows == 0 {
             return Ok(gone);

@@ -29,30 +29,33 @@ statements! {
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     WAITING_FOR_WEBHOOK = "WITH picked AS MATERIALIZED (SELECT workspace_id, id, webhook_id, event_id, attempts_made, \
-           attempt_trigger FROM pending_deliveries /*by waiting*/ WHERE workspace_id = $1 AND webhook_id = $2 \
+           attempt_trigger FROM pending_deliveries /*indexed by pending_deliveries_waiting*/ WHERE workspace_id = $1 AND webhook_id = $2 \
            AND due_at >= 9223372036854775806 AND due_at = 9223372036854775806 ORDER BY id LIMIT $3 /*skip locked*/) \
            SELECT p.workspace_id, p.id, p.webhook_id, p.event_id, p.attempts_made, p.attempt_trigger, \
            e.supplied_id, e.type, e.occurred_at, e.data FROM picked p \
            LEFT JOIN events e ON e.workspace_id = p.workspace_id AND e.id = p.event_id";
     NEXT_DUE = "SELECT due_at FROM pending_deliveries WHERE due_at < 9223372036854775806 ORDER BY due_at LIMIT 1";
-    NEXT_WAITING = "SELECT workspace_id, webhook_id, due_at FROM pending_deliveries /*by waiting*/ \
+    NEXT_WAITING = "SELECT workspace_id, webhook_id, due_at FROM pending_deliveries /*indexed by pending_deliveries_waiting*/ \
                     WHERE due_at >= 9223372036854775806 AND (workspace_id, webhook_id, due_at) > ($1, $2, $3) \
                     ORDER BY workspace_id, webhook_id, due_at LIMIT 1";
     RELEASE_NODE = "UPDATE pending_deliveries SET due_at = next_attempt_at, leased_by = NULL \
                     WHERE due_at < 9223372036854775806 AND due_at <= $2 AND leased_by = $1";
     END_OF_BITE = "SELECT id FROM pending_deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 \
                    ORDER BY id LIMIT 1 OFFSET $4";
-    PARK = "UPDATE pending_deliveries SET due_at = $5, leased_by = NULL \
+    PARK = "UPDATE pending_deliveries /*indexed by pending_deliveries_webhook*/ \
+            SET due_at = $5, leased_by = NULL \
             WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 AND due_at < $6";
-    TAKE_UP = "UPDATE pending_deliveries SET due_at = CASE WHEN next_attempt_at <= $6 THEN 9223372036854775806 \
+    TAKE_UP = "UPDATE pending_deliveries /*indexed by pending_deliveries_webhook*/ \
+               SET due_at = CASE WHEN next_attempt_at <= $6 THEN 9223372036854775806 \
                ELSE next_attempt_at END, leased_by = NULL \
                WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 AND due_at = $5";
     CANCEL_KEEPING = "INSERT INTO finished_deliveries (workspace_id, id, webhook_id, event_id, event_type, status, \
                       attempts_made, last_response_status, completed_at) \
                       SELECT workspace_id, id, webhook_id, event_id, event_type, 'canceled', attempts_made, \
                       last_response_status, CAST($5 AS BIGINT) FROM pending_deliveries \
+                      /*indexed by pending_deliveries_webhook*/ \
                       WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4 ON CONFLICT DO NOTHING";
-    CANCEL_PENDING = "DELETE FROM pending_deliveries \
+    CANCEL_PENDING = "DELETE FROM pending_deliveries /*indexed by pending_deliveries_webhook*/ \
                       WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id <= $4";
 }
 

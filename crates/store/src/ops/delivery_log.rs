@@ -10,22 +10,24 @@ use crate::tx::{Arg, Query, Read, Row};
 
 /// The columns of a pending delivery as the log shows it; after `$3` the window of ids, after `$4` the filters.
 macro_rules! pending {
-    ($condition:literal) => {
+    ($hint:literal, $condition:literal) => {
         concat!(
             "SELECT d.id, d.webhook_id, d.event_id, d.event_type, 'pending', d.attempts_made, d.last_response_status, \
-             d.next_attempt_at, d.due_at, e.supplied_id FROM pending_deliveries d \
-             LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
+             d.next_attempt_at, d.due_at, e.supplied_id FROM pending_deliveries d ",
+            $hint,
+            " LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
             $condition
         )
     };
 }
 /// The columns of a finished delivery as the log shows it.
 macro_rules! finished {
-    ($condition:literal) => {
+    ($hint:literal, $condition:literal) => {
         concat!(
             "SELECT d.id, d.webhook_id, d.event_id, d.event_type, d.status, d.attempts_made, d.last_response_status, \
-             d.completed_at, 0, e.supplied_id FROM finished_deliveries d \
-             LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
+             d.completed_at, 0, e.supplied_id FROM finished_deliveries d ",
+            $hint,
+            " LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
             $condition
         )
     };
@@ -33,29 +35,33 @@ macro_rules! finished {
 
 statements! {
     PENDING = pending!(
+        "",
         "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
          AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
          AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
          AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) ORDER BY d.id DESC LIMIT $10");
     PENDING_OF_WEBHOOK = pending!(
+        "/*indexed by pending_deliveries_webhook*/",
         "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
          AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
          AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
          AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) AND d.webhook_id = $11 ORDER BY d.id DESC LIMIT $10");
     FINISHED = finished!(
+        "",
         "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
          AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
          AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
          AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) \
          AND (CAST($11 AS TEXT) IS NULL OR d.status = $11) ORDER BY d.id DESC LIMIT $10");
     FINISHED_OF_WEBHOOK = finished!(
+        "/*indexed by finished_deliveries_webhook*/",
         "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
          AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
          AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
          AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) \
          AND (CAST($11 AS TEXT) IS NULL OR d.status = $11) AND d.webhook_id = $12 ORDER BY d.id DESC LIMIT $10");
-    ONE_PENDING = pending!("d.workspace_id = $1 AND d.id = $2");
-    ONE_FINISHED = finished!("d.workspace_id = $1 AND d.id = $2");
+    ONE_PENDING = pending!("", "d.workspace_id = $1 AND d.id = $2");
+    ONE_FINISHED = finished!("", "d.workspace_id = $1 AND d.id = $2");
     EVENT = "SELECT supplied_id, type, occurred_at, data FROM events WHERE workspace_id = $1 AND id = $2";
 }
 

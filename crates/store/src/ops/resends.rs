@@ -49,7 +49,7 @@ macro_rules! move_meant {
             "INSERT INTO pending_deliveries (workspace_id, id, webhook_id, event_id, event_type, attempts_made, \
              attempt_trigger, last_response_status, next_attempt_at, due_at, leased_by) \
              SELECT f.workspace_id, f.id, f.webhook_id, f.event_id, f.event_type, f.attempts_made, 'manual', \
-             f.last_response_status, CAST($12 AS BIGINT), CAST($12 AS BIGINT), NULL FROM finished_deliveries f WHERE ",
+             f.last_response_status, CAST($12 AS BIGINT), 9223372036854775806, NULL FROM finished_deliveries f WHERE ",
             meant!(),
             $($bite)*,
             " /*skip locked*/ ON CONFLICT DO NOTHING"

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keybell_core::failing::{Judgement, Spell, Verdict, judge};
 use keybell_core::grant::Origin;
-use keybell_core::operator_event::{AboutWebhook, WEBHOOK_DISABLED, WEBHOOK_FAILING, without_query};
+use keybell_core::operator_event::{AboutWebhook, WEBHOOK_DISABLED, WEBHOOK_FAILING, scheme_and_host};
 use keybell_core::{ActorRef, AuditId, DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 use serde_json::{Value, json};
 
@@ -296,7 +296,7 @@ impl Of {
             workspace_external_id: stored.workspace_external_id.as_deref(),
             webhook_id: self.webhook,
             webhook_name: &stored.name,
-            url: without_query(&stored.url),
+            url: scheme_and_host(&stored.url),
             reason: reason.as_str(),
             failing_since,
             last_error_code: failure.error_code.as_deref(),

@@ -30,6 +30,7 @@ macro_rules! shown {
         concat!(
             columns!(),
             ", (SELECT f.completed_at FROM finished_deliveries f \
+                /*indexed by finished_deliveries_webhook*/ \
                 WHERE f.workspace_id = webhooks.workspace_id AND f.webhook_id = webhooks.id \
                 ORDER BY f.id DESC LIMIT 1) FROM webhooks "
         )

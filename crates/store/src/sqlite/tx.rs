@@ -58,12 +58,23 @@ fn address_of<T>(declared: &'static T) -> usize {
     std::ptr::from_ref(declared).addr()
 }
 
-/// Where SQLite would take a worse index, since it keeps no statistics of its tables. PostgreSQL reads it as a comment.
-const BY_WAITING: &str = "/*by waiting*/";
+/// Where SQLite would take a worse index, since it keeps no statistics of its tables, the right one is named so. PostgreSQL
+/// reads it as a comment.
+const HINT: (&str, &str) = ("/*indexed by ", "*/");
 
 /// The text with `$1` as `?1`: to SQLite, `$1` is a parameter with a name. No statement of ours has `$` elsewhere.
 pub(crate) fn numbered(text: &str) -> String {
-    text.replace('$', "?").replace(BY_WAITING, "INDEXED BY pending_deliveries_waiting")
+    let mut numbered = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, hinted)) = rest.split_once(HINT.0) {
+        let (index, after) = hinted.split_once(HINT.1).unwrap_or((hinted, ""));
+        numbered.push_str(before);
+        numbered.push_str("INDEXED BY ");
+        numbered.push_str(index);
+        rest = after;
+    }
+    numbered.push_str(rest);
+    numbered.replace('$', "?")
 }
 
 /// One operation's view of the transaction that is open on the connection.

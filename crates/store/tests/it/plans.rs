@@ -44,6 +44,27 @@ async fn what_waits_and_what_is_due_is_found_by_its_own_index() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_looked_at_past_what_others_have() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for (name, index) in [
+        ("deliveries::PARK", "pending_deliveries_webhook"),
+        ("deliveries::TAKE_UP", "pending_deliveries_webhook"),
+        ("deliveries::CANCEL_KEEPING", "pending_deliveries_webhook"),
+        ("deliveries::CANCEL_PENDING", "pending_deliveries_webhook"),
+        ("delivery_log::PENDING_OF_WEBHOOK", "pending_deliveries_webhook"),
+        ("delivery_log::FINISHED_OF_WEBHOOK", "finished_deliveries_webhook"),
+    ] {
+        let plan = plan(&database, &format!("keybell_store::ops::{name}"));
+        let searched = format!("INDEX {index} (workspace_id=? AND webhook_id=? AND id>? AND id<?)");
+        assert!(plan.iter().any(|line| line.contains(&searched)), "{name}: {plan:#?}");
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN ")), "{name}: {plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{name}: {plan:#?}");
+    }
+}
+
+#[tokio::test]
 async fn what_one_webhook_missed_is_found_past_what_others_have_between() {
     let engine = Engine::sqlite();
     engine.open().close().await;

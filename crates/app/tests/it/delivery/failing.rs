@@ -133,7 +133,7 @@ async fn is_warned_of_and_disabled(on: On) {
     let (since, ends) = (START.to_string(), (START + 10 * HALF_A_DAY).to_string());
     let data = json!({
         "workspace_id": desk.workspace.to_string(), "workspace_external_id": null,
-        "webhook_id": hook.id.to_string(), "webhook_name": "Orders", "url": receiver.url("/in"),
+        "webhook_id": hook.id.to_string(), "webhook_name": "Orders", "url": format!("http://{}", receiver.address()),
         "reason": "failing", "failing_since": since, "last_error_code": null, "last_response_status": 500,
         "will_be_disabled_at": ends,
     });

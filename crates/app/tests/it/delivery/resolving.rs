@@ -1,9 +1,10 @@
 //! Names and their addresses: resolvers that lie, change their mind, drown or never answer, and bounds of looking up.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -11,8 +12,8 @@ use futures_util::future::BoxFuture;
 use keybell_app::delivery::exchange::FailureCode;
 use keybell_app::delivery::guard::{ADDRESSES_MAX, Guard, Leads};
 use keybell_app::delivery::resolve::{
-    ADDRESSES_READ_MAX, LOOKUPS_MAX, Lookups, NAMES_MAX, REMEMBERED_FOR, Resolve, SLOW_AFTER,
-    SLOW_LOOKUPS_MAX,
+    ADDRESSES_READ_MAX, LOOKUPS_MAX, Lookups, NAMES_MAX, OVERDUE_LOOKUPS_MAX, REMEMBERED_FOR, Resolve,
+    SLOW_AFTER, UNPROVEN_LOOKUPS_MAX,
 };
 use keybell_app::delivery::target::Target;
 use keybell_app::webhooks::WebhookPatch;
@@ -31,9 +32,11 @@ fn address(text: &str) -> SocketAddr {
     format!("{text}:80").parse().expect("an address")
 }
 
-/// Answers by the first word of a name: `public`, `private`, `metadata`, `both`, `unknown`, `hangs`, `slow`.
+/// Answers by the first word of a name: `public`, `private`, `metadata`, `both`, `unknown`, `hangs`, `slow`, and `tires`,
+/// which answers once.
 #[derive(Clone, Default)]
 struct Oracle {
+    answered: Arc<Mutex<HashSet<String>>>,
     asked: Arc<AtomicUsize>,
     at_once: Arc<AtomicUsize>,
     most_at_once: Arc<AtomicUsize>,
@@ -60,6 +63,9 @@ impl Resolve for Oracle {
                     sleep(MOMENT).await;
                     Ok(vec![address("8.8.8.8")])
                 }
+                "tires" if self.answered.lock().expect("nobody panics").insert(host.to_owned()) => {
+                    Ok(vec![address("8.8.8.8")])
+                }
                 "private" => Ok(vec![address("10.0.0.1"), address("192.168.0.1")]),
                 "metadata" => Ok(vec![address("169.254.169.254"), address("10.0.0.1")]),
                 "both" => Ok(vec![address("10.0.0.1"), address("8.8.8.8")]),
@@ -70,7 +76,7 @@ impl Resolve for Oracle {
                     sleep(2 * SLOW_AFTER).await;
                     Ok(vec![address("8.8.8.8")])
                 }
-                "hangs" => {
+                "hangs" | "tires" => {
                     sleep(Duration::from_secs(30)).await;
                     Err(io::Error::other("no name server answered"))
                 }
@@ -174,37 +180,49 @@ async fn a_failed_lookup_is_not_remembered() {
     assert_eq!(oracle.asked(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn so_many_names_are_looked_up_at_once_and_slow_ones_leave_their_places() {
-    let oracle = Oracle::default();
-    let lookups = Arc::new(Lookups::new(oracle.clone()));
-    for number in 0..=LOOKUPS_MAX + SLOW_LOOKUPS_MAX {
-        let lookups = Arc::clone(&lookups);
-        tokio::spawn(async move { lookups.resolve(&format!("hangs-{number}.example"), 80).await });
+/// Begins to look up so many names of that kind.
+fn begin(lookups: &Arc<Lookups>, kind: &'static str, names: usize) {
+    for number in 0..names {
+        let lookups = Arc::clone(lookups);
+        tokio::spawn(async move { lookups.resolve(&format!("{kind}-{number}.example"), 80).await });
     }
-    sleep(SLOW_AFTER / 2).await;
-    assert_eq!(oracle.asked(), LOOKUPS_MAX, "the next one waits");
-    sleep(SLOW_AFTER).await;
-    assert_eq!(oracle.asked(), LOOKUPS_MAX + SLOW_LOOKUPS_MAX, "the slow ones have gone to theirs");
-    sleep(2 * SLOW_AFTER).await;
-    assert_eq!(oracle.most_at_once(), LOOKUPS_MAX + SLOW_LOOKUPS_MAX, "and that is all");
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_hang_hold_up_no_others() {
+async fn so_many_new_names_are_looked_up_at_once_and_not_one_more() {
     let oracle = Oracle::default();
     let lookups = Arc::new(Lookups::new(oracle.clone()));
-    let all_of_them = || {
-        for number in 0..200 {
-            let lookups = Arc::clone(&lookups);
-            tokio::spawn(async move { lookups.resolve(&format!("hangs-{number}.example"), 80).await });
-        }
-    };
-    all_of_them();
-    // Each has hung once now.
+    begin(&lookups, "hangs", UNPROVEN_LOOKUPS_MAX + 1);
+    sleep(10 * SLOW_AFTER).await;
+    assert_eq!(oracle.asked(), UNPROVEN_LOOKUPS_MAX, "the next one waits");
     sleep(Duration::from_mins(10)).await;
-    all_of_them();
-    sleep(MOMENT).await;
+    assert_eq!((oracle.asked(), oracle.most_at_once()), (UNPROVEN_LOOKUPS_MAX + 1, UNPROVEN_LOOKUPS_MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_names_that_were_quick_are_looked_up_at_once_and_all_kinds_have_a_limit() {
+    let oracle = Oracle::default();
+    let lookups = Arc::new(Lookups::new(oracle.clone()));
+    let names = 2 * (LOOKUPS_MAX + OVERDUE_LOOKUPS_MAX);
+    begin(&lookups, "tires", names);
+    sleep(2 * REMEMBERED_FOR).await;
+    assert_eq!(oracle.asked(), names, "each answered");
+    begin(&lookups, "tires", names);
+    sleep(SLOW_AFTER / 2).await;
+    assert_eq!(oracle.asked(), names + LOOKUPS_MAX, "the next one waits");
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(oracle.most_at_once(), LOOKUPS_MAX + OVERDUE_LOOKUPS_MAX, "and that is all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_names_that_hang_hold_up_none_that_is_known() {
+    let oracle = Oracle::default();
+    let lookups = Arc::new(Lookups::new(oracle.clone()));
+    for number in 0..100 {
+        lookups.resolve(&format!("public-{number}.example"), 80).await.expect("it answers");
+    }
+    begin(&lookups, "hangs", 500);
+    sleep(2 * REMEMBERED_FOR).await;
     for number in 0..100 {
         let quick =
             timeout(10 * MOMENT, lookups.resolve(&format!("public-{number}.example"), 80).boxed()).await;

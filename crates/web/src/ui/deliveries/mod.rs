@@ -44,6 +44,11 @@ fn name_of(names: &HashMap<WebhookId, String>, webhook: WebhookId) -> String {
     names.get(&webhook).cloned().unwrap_or_else(|| webhook.to_string())
 }
 
+/// Whether it waits at its webhook: for its endpoint, or for being enabled.
+fn waits(delivery: &DeliverySummary) -> bool {
+    delivery.status == DeliveryStatus::Pending && delivery.next_attempt_at.is_none()
+}
+
 fn badge(status: DeliveryStatus) -> Badge {
     match status {
         DeliveryStatus::Pending => Badge::new(Tone::Warn, "Pending"),
@@ -63,6 +68,7 @@ fn row(here: &Inside, names: &HashMap<WebhookId, String>, delivery: DeliverySumm
     DeliveryRow {
         href: may_open.then(|| format!("{}/{}", list_of(here), delivery.id)),
         id: delivery.id.to_string(),
+        waits: waits(&delivery),
         event_type: delivery.event_type,
         webhook: name_of(names, delivery.webhook_id),
         status: badge(delivery.status),

@@ -10,7 +10,7 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{badge, list_of, name_of, names_of, pretty};
+use super::{badge, list_of, name_of, names_of, pretty, waits};
 use crate::problem::Answer;
 use crate::ui::page;
 use crate::ui::signed::Inside;
@@ -36,6 +36,7 @@ pub(super) async fn one(
         id: delivery.id.to_string(),
         event_deliveries: format!("{list}?event_id={}", delivery.event_id),
         event_id: delivery.event_id.to_string(),
+        waits: waits(&delivery),
         event_type: delivery.event_type,
         webhook: (name_of(&names, delivery.webhook_id), webhook),
         status: badge(delivery.status),

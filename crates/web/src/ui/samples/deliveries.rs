@@ -17,6 +17,7 @@ impl Sample<'_> {
             attempts,
             at: When::near(at(-3)),
             next,
+            waits: false,
         };
         self.some(|| {
             vec![
@@ -97,6 +98,7 @@ impl Sample<'_> {
             created: When::at(at(0)),
             completed: self.full.then(|| When::at(at(2))),
             next: (!self.full).then(|| When::near(at(2))),
+            waits: false,
             attempts: self.some(|| vec![self.attempt(2, true), self.attempt(1, false)]),
             event_deliveries: "#".to_owned(),
         };

@@ -59,6 +59,8 @@ pub struct DeliveryRow {
     pub at: When,
     /// When it is tried next.
     pub next: Option<When>,
+    /// Whether it waits at its webhook instead.
+    pub waits: bool,
 }
 
 /// One delivery.
@@ -85,6 +87,8 @@ pub struct DeliveryPage {
     pub completed: Option<When>,
     /// When it is tried next.
     pub next: Option<When>,
+    /// Whether it waits at its webhook instead.
+    pub waits: bool,
     /// The attempts, the last one first.
     pub attempts: Vec<AttemptView>,
     /// The event's other deliveries.

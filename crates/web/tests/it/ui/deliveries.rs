@@ -74,7 +74,7 @@ async fn a_delivery_that_waits_says_so() {
     let app = TestApp::start().await;
     let (_, mut browser, page) = at_the_list(&app, 1).await;
     let one = browser.open(&page.link("portfolio.updated")).await.is(200);
-    for told in ["Accepted", "Next attempt", "No attempt has been made yet."] {
+    for told in ["Accepted", "Waits at its webhook", "No attempt has been made yet."] {
         assert!(one.text().contains(told), "{told}: {}", one.text());
     }
     assert_eq!(browser.open(&one.link("All deliveries of this event")).await.all("tbody tr").len(), 1);

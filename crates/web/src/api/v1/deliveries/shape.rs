@@ -18,7 +18,8 @@ pub(super) struct Delivery {
     webhook_id: String,
     status: DeliveryStatus,
     attempts_made: u32,
-    /// Null where there is none, or where it waits for its webhook to be enabled.
+    /// Null where there is none, or where it waits at its webhook: for an endpoint that answers nobody or takes no more at the
+    /// moment, or for the webhook to be enabled.
     #[schema(required)]
     next_attempt_at: Option<At>,
     #[schema(required)]
