@@ -25,9 +25,10 @@ pub(crate) fn run_all(root: &Path) -> Result<(), String> {
     tests(root, &[("KEYBELL_BINARY", &format!("{}/debug/keybell", target_directory(root)?))])
 }
 
-/// Ten thousand simulated worlds of the delivery engine. A seed that fails is printed with the command that replays it.
+/// Thousands of simulated worlds of the delivery engine, some minutes of both cores. A seed that fails is printed with the
+/// command that replays it.
 fn simulate(root: &Path) -> Result<(), String> {
-    let simulation = ["run", "--profile", "sim", "--package", "keybell-sim", "--locked", "--", "10000"];
+    let simulation = ["run", "--profile", "sim", "--package", "keybell-sim", "--locked", "--", "4000"];
     run(root, "cargo", &simulation)
 }
 

@@ -111,13 +111,13 @@ fn paced(world: &World, waiting: &[DeliverySummary]) -> Duration {
     of_hook.max().unwrap_or_default()
 }
 
-/// Whether a pending delivery is still to be made: it has a time, or its webhook is on.
+/// Whether a pending delivery is still to come to an end: it has a time, or its webhook is on, or deleted, which cancels it.
 fn waits(world: &World, delivery: &DeliverySummary) -> bool {
     let state = world.state();
     let is_hook = |hook: &&Hook| hook.id == Some(delivery.webhook_id);
     let hook = state.hooks.iter().find(is_hook);
     delivery.next_attempt_at.is_some()
-        || hook.is_some_and(|hook| hook.known.enabled && !hook.known.deleted && !hook.said_gone)
+        || hook.is_some_and(|hook| hook.known.deleted || (hook.known.enabled && !hook.said_gone))
 }
 
 async fn deliveries(

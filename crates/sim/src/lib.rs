@@ -87,6 +87,7 @@ pub fn run(seed: u64, fault: Option<Fault>, print: bool) -> Run {
     }
     let panicked = PANICKED.with(|panicked| panicked.borrow_mut().take());
     let (trace, lines) = world.sum();
+    world.hand.end();
     let state = world.state();
     Run {
         broken: state.broken.clone().or(panicked),

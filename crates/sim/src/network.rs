@@ -116,7 +116,8 @@ impl Network {
                 return Some(format!("faster than its rate limit, {limit:?}"));
             }
         }
-        if state.lives[life].lost_commits {
+        // What was published again after retention had deleted it is another event, under the same id.
+        if state.lives[life].lost_commits || state.events[event].again {
             return None;
         }
         let schedule = delivery.retry_schedule.iter().min().copied().unwrap_or_default();

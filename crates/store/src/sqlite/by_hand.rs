@@ -116,6 +116,12 @@ impl Hand {
             drop((writes, reads));
         }
     }
+
+    /// Forgets what waits and the database too: whatever still holds the store, its memory is given back.
+    pub fn end(&self) {
+        self.forget();
+        self.lane.close();
+    }
 }
 
 impl Turned {
