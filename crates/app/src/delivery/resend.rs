@@ -28,9 +28,9 @@ type Place = (WorkspaceId, ResendId);
 
 /// Does requests, until the task is ended.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let (mut pace, mut after) = (Pace::new(), None);
+    let (mut writing, mut after) = (Pace::new(), None);
     loop {
-        match turn(&shared, &mut pace, after).await {
+        match turn(&shared, &mut writing, after).await {
             Ok(None) if after.is_none() => {
                 // Woken or not, it looks.
                 let _ = tokio::time::timeout(LOOK_AFTER, shared.resend_asked.notified()).await;
@@ -46,7 +46,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 /// Does the next bite that means something of the request after that place; which request it was, `None` where none is
 /// after it.
-async fn turn(shared: &Shared, pace: &mut Pace, after: Option<Place>) -> Result<Option<Place>, StoreError> {
+async fn turn(
+    shared: &Shared,
+    writing: &mut Pace,
+    after: Option<Place>,
+) -> Result<Option<Place>, StoreError> {
     let Some(mut resend) = shared.store.read(NextResend { after }).await? else { return Ok(None) };
     let place = (resend.meant.workspace, resend.id);
     let read = resend.clone();
@@ -60,10 +64,10 @@ async fn turn(shared: &Shared, pace: &mut Pace, after: Option<Place>) -> Result<
     }
     // What means nothing is moved over together with the bite that ends the turn, so that the writer looks at that alone.
     let bite = ResendBite { from: resend.meant.after, resend: read, end, now: shared.clock.now() };
-    let (resent, took) = shared.store.write(Timed(bite)).await?;
-    if resent > 0 {
+    let (moved, took) = shared.store.write(Timed(bite)).await?;
+    if moved > 0 {
         shared.waiting_wanted.notify_one();
-        let pause = pace.after(RESEND_ROWS, took);
+        let pause = writing.after(RESEND_ROWS, took);
         tokio::time::sleep(pause).await;
     }
     Ok(Some(place))
