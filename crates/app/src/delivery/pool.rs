@@ -18,7 +18,7 @@ use super::target::Endpoint;
 const IDLE_PER_ENDPOINT_MAX: usize = 128;
 /// Most HTTP/2 connections to one endpoint that are shared: one, and more where the receiver takes few requests at once.
 const SHARED_PER_ENDPOINT_MAX: usize = 16;
-/// Most connections kept in all: a quarter of the file descriptors that a process usually has.
+/// Most connections that one pool keeps: each shard has one, and so have the tests of webhooks.
 const KEPT_MAX: usize = 4_096;
 /// How long an idle connection is kept. Common servers close theirs after 5 to 75 seconds.
 pub const IDLE_TIME: Duration = Duration::from_secs(30);
