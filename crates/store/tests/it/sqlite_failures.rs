@@ -170,7 +170,7 @@ async fn a_file_that_is_no_database_is_refused() {
 async fn the_write_ahead_log_begins_again_while_writes_go_on() {
     let engine = Engine::sqlite();
     let store = engine.open();
-    let (writers, each) = (8, 128);
+    let (writers, each) = (8, 384);
     let calls: Vec<_> = (0..writers)
         .map(|writer| {
             let store = store.clone();
