@@ -10,6 +10,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::webhook_health::{self, HealthChange, Judged};
+use crate::sql::Sql;
 use crate::tx::{Arg, Isolation, Op, Read, Row, Tx};
 use crate::{bulks, statements};
 
@@ -19,16 +20,20 @@ statements! {
                    response_truncated, error_code, error FROM attempts \
                    WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY number";
     EVENT_IS_THERE = "SELECT 1 FROM events WHERE workspace_id = $1 AND id = $2";
+    IS_PENDING = "SELECT 1 FROM pending_deliveries WHERE workspace_id = $1 AND id = $2";
 }
 
+// Both find a delivery as it was before the attempt: an outcome that is written again after its commit's answer was lost, or
+// after another node took the delivery over, undoes nothing of what came later.
 bulks! {
-    DELETE_PENDING = Delete "pending_deliveries" [workspace_id: Bytes, id: Bytes];
+    DELETE_PENDING = Delete "pending_deliveries" [workspace_id: Bytes, id: Bytes, attempts_made: Int];
     INSERT_FINISHED = InsertNew "finished_deliveries" [
         workspace_id: Bytes, id: Bytes, webhook_id: Bytes, event_id: Bytes, event_type: Text, status: Text,
         attempts_made: Int, last_response_status: Int, completed_at: Int,
     ];
-    RESCHEDULE = Update { keys: 2 } "pending_deliveries" [
-        workspace_id: Bytes, id: Bytes, attempts_made: Int, attempt_trigger: Text, last_response_status: Int,
+    RESCHEDULE = Update { keys: 3 } "pending_deliveries" [
+        workspace_id: Bytes, id: Bytes, attempts_made: Int,
+        attempts_made: Int, attempt_trigger: Text, last_response_status: Int,
         next_attempt_at: Int, due_at: Int, leased_by: Text,
     ];
     INSERT_ATTEMPTS = InsertNew "attempts" [
@@ -140,22 +145,24 @@ impl Op for RecordAttempts {
         let again: Vec<&Outcome> =
             self.outcomes.iter().filter(|outcome| matches!(outcome.after, After::Retry { .. })).collect();
         let rescheduled = reschedule(tx, &again)?;
-        // Where a delivery is no longer there, its workspace may have been deleted meanwhile: then nothing of it may come
-        // back.
-        let all_there = ended == finished.len() as u64 && rescheduled == again.len() as u64;
-        let kept: Vec<&Outcome> = if all_there {
-            self.outcomes.iter().collect()
+        if ended == finished.len() as u64 && rescheduled == again.len() as u64 {
+            insert_finished(tx, &finished)?;
+            insert_attempts(tx, &self.outcomes.iter().collect::<Vec<_>>())?;
         } else {
-            let mut kept = Vec::with_capacity(self.outcomes.len());
+            // Where a delivery is no longer there, its workspace may have been deleted meanwhile: then nothing of it may
+            // come back. Where it is pending all the same, it went on without this outcome.
+            let (mut kept, mut over) = (Vec::new(), Vec::new());
             for outcome in self.outcomes.iter() {
-                if event_is_there(tx.as_read(), outcome)? {
+                if is_there(tx.as_read(), &EVENT_IS_THERE, outcome, (&outcome.event).into())? {
                     kept.push(outcome);
+                    if !is_there(tx.as_read(), &IS_PENDING, outcome, (&outcome.delivery).into())? {
+                        over.push(outcome);
+                    }
                 }
             }
-            kept
-        };
-        insert_finished(tx, &kept)?;
-        insert_attempts(tx, &kept)?;
+            insert_finished(tx, &over)?;
+            insert_attempts(tx, &kept)?;
+        }
         webhook_health::apply(tx, &self.health)
     }
 }
@@ -163,7 +170,9 @@ impl Op for RecordAttempts {
 fn end(tx: &mut dyn Tx, finished: &[&Outcome]) -> Result<u64, StoreError> {
     let keys: Vec<Arg<'_>> = finished
         .iter()
-        .flat_map(|outcome| [(&outcome.workspace).into(), (&outcome.delivery).into()])
+        .flat_map(|outcome| {
+            [(&outcome.workspace).into(), (&outcome.delivery).into(), (outcome.attempt.number - 1).into()]
+        })
         .collect();
     tx.bulk(&DELETE_PENDING, &keys)
 }
@@ -175,6 +184,7 @@ fn reschedule(tx: &mut dyn Tx, again: &[&Outcome]) -> Result<u64, StoreError> {
         values.extend_from_slice(&[
             (&outcome.workspace).into(),
             (&outcome.delivery).into(),
+            (outcome.attempt.number - 1).into(),
             outcome.attempt.number.into(),
             "retry".into(),
             outcome.attempt.response_status.into(),
@@ -186,9 +196,13 @@ fn reschedule(tx: &mut dyn Tx, again: &[&Outcome]) -> Result<u64, StoreError> {
     tx.bulk(&RESCHEDULE, &values)
 }
 
-fn event_is_there(tx: &mut dyn Read, outcome: &Outcome) -> Result<bool, StoreError> {
-    let args = [(&outcome.workspace).into(), (&outcome.event).into()];
-    Ok(tx.first(&EVENT_IS_THERE, &args, |_| Ok(()))?.is_some())
+fn is_there(
+    tx: &mut dyn Read,
+    sql: &'static Sql,
+    outcome: &Outcome,
+    id: Arg<'_>,
+) -> Result<bool, StoreError> {
+    Ok(tx.first(sql, &[(&outcome.workspace).into(), id], |_| Ok(()))?.is_some())
 }
 
 fn insert_finished(tx: &mut dyn Tx, outcomes: &[&Outcome]) -> Result<(), StoreError> {

@@ -146,8 +146,13 @@ pub(crate) fn array_statement(bulk: &Bulk) -> String {
         })
         .collect();
     let (table, list, rows) = (bulk.table, names.join(", "), format!("UNNEST({})", arrays.join(", ")));
-    let matched = |keys: &[&str]| {
-        let pairs: Vec<_> = keys.iter().map(|name| format!("{table}.{name} = given.{name}")).collect();
+    // By place, since an update may find a row by a column and set it too.
+    let places: Vec<_> = (1..=names.len()).map(|place| format!("c{place}")).collect();
+    let given = format!("{rows} AS given ({})", places.join(", "));
+    let pairs: Vec<_> = names.iter().zip(&places).collect();
+    let matched = |keys: &[(&&str, &String)]| {
+        let pairs: Vec<_> =
+            keys.iter().map(|(name, place)| format!("{table}.{name} = given.{place}")).collect();
         pairs.join(" AND ")
     };
     match bulk.verb {
@@ -156,12 +161,13 @@ pub(crate) fn array_statement(bulk: &Bulk) -> String {
             format!("INSERT INTO {table} ({list}) SELECT * FROM {rows} ON CONFLICT DO NOTHING")
         }
         Verb::Update { keys } => {
-            let set: Vec<_> = names[keys..].iter().map(|name| format!("{name} = given.{name}")).collect();
-            let (set, found) = (set.join(", "), matched(&names[..keys]));
-            format!("UPDATE {table} SET {set} FROM {rows} AS given ({list}) WHERE {found}")
+            let set: Vec<_> =
+                pairs[keys..].iter().map(|(name, place)| format!("{name} = given.{place}")).collect();
+            let (set, found) = (set.join(", "), matched(&pairs[..keys]));
+            format!("UPDATE {table} SET {set} FROM {given} WHERE {found}")
         }
         Verb::Delete => {
-            format!("DELETE FROM {table} USING {rows} AS given ({list}) WHERE {}", matched(&names))
+            format!("DELETE FROM {table} USING {given} WHERE {}", matched(&pairs))
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod bites;
 mod engine;
+mod furniture;
 mod identity;
 mod lanes;
+mod outcomes;
 mod parity;
 mod plans;
 mod postgres_failures;
