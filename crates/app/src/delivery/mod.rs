@@ -302,6 +302,7 @@ impl Engine {
             // A task that ended otherwise than by itself has nothing more to do either.
             task.await.ok();
         }
+        self.shared.write_gathered();
         loop {
             let recorded = self.shared.recorded_all.notified();
             if self.shared.recorder.is_idle() || tokio::time::timeout_at(until, recorded).await.is_err() {

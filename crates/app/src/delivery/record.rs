@@ -1,7 +1,8 @@
-//! Outcomes on their way to disk: while one write is under way the next ones gather.
+//! Outcomes on their way to disk: they gather while a write is under way, or for a moment where none is.
 //!
-//! So a write grows with the load, and nobody waits for a timer. An outcome keeps its delivery's place in memory until it
-//! is on disk: a store that is away slows the engine down and loses nothing.
+//! So a write grows with the load, and a quiet engine does not commit for each of them, in the way of whoever publishes.
+//! What is taken back of a moment by a crash is delivered again. An outcome keeps its delivery's place in memory until it is
+//! on disk: a store that is away slows the engine down and loses nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,11 @@ use super::send::Attempted;
 
 /// Most outcomes of one write: enough that a commit costs nothing per outcome, few enough to be over in milliseconds.
 const OUTCOMES_PER_WRITE_MAX: usize = 1_000;
+/// How long the first outcome waits for others: longer than between two of them at 200 a second, and nothing to a person who
+/// waits to see it.
+const GATHER_FOR: Duration = Duration::from_millis(20);
+/// As many outcomes are written at once.
+const GATHERED_ENOUGH: usize = 32;
 /// How long a failed write waits for the next try.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a write is tried. After that its deliveries are repeated when their leases end.
@@ -33,9 +39,20 @@ struct Gathered {
     outcomes: Vec<Outcome>,
     health: Vec<HealthChange>,
     places: Vec<Place>,
-    under_way: bool,
+    stage: Stage,
     /// Outcomes of the write under way.
     being_written: usize,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    /// No outcome is here.
+    #[default]
+    Idle,
+    /// Some wait for more, or for the time to be over.
+    Gathering,
+    /// A write is under way.
+    Writing,
 }
 
 /// What one write holds.
@@ -58,18 +75,18 @@ impl Recorder {
 
     /// Whether everything is on disk.
     pub(super) fn is_idle(&self) -> bool {
-        !self.lock().under_way
+        self.lock().stage == Stage::Idle
     }
 }
 
 impl Gathered {
     fn next(&mut self) -> Option<Batch> {
         if self.outcomes.is_empty() {
-            self.under_way = false;
+            self.stage = Stage::Idle;
             self.being_written = 0;
             return None;
         }
-        self.under_way = true;
+        self.stage = Stage::Writing;
         // Two outcomes of one delivery, possible after a lease that ended too early, go one after the other.
         let mut deliveries = HashSet::new();
         let apart = |outcome: &&Outcome| deliveries.insert(outcome.delivery);
@@ -88,15 +105,45 @@ impl Shared {
     /// Takes an outcome to disk. `place` is given back when it is there.
     pub(super) fn record(self: &Arc<Self>, attempted: Attempted, gauge: &Gauge, place: Place) {
         let health = self.health_change(&attempted, gauge);
-        let batch = {
-            let mut gathered = self.recorder.lock();
-            gathered.outcomes.push(attempted.outcome);
-            gathered.places.push(place);
-            gathered.health.extend(health);
-            if gathered.under_way { None } else { gathered.next() }
-        };
-        if let Some(batch) = batch {
-            self.write(batch, 1);
+        let mut gathered = self.recorder.lock();
+        // What is new of a webhook is for everybody to know, and soon.
+        let at_once = health.is_some() || gathered.outcomes.len() + 1 >= GATHERED_ENOUGH;
+        gathered.outcomes.push(attempted.outcome);
+        gathered.places.push(place);
+        gathered.health.extend(health);
+        match gathered.stage {
+            Stage::Idle | Stage::Gathering if at_once => {
+                let batch = gathered.next();
+                drop(gathered);
+                self.write_next(batch);
+            }
+            Stage::Gathering | Stage::Writing => {}
+            Stage::Idle => {
+                gathered.stage = Stage::Gathering;
+                drop(gathered);
+                let shared = Arc::clone(self);
+                self.spawn(async move {
+                    tokio::time::sleep(GATHER_FOR).await;
+                    shared.write_gathered();
+                });
+            }
+        }
+    }
+
+    /// Begins to write what gathers, unless that has been done.
+    pub(super) fn write_gathered(self: &Arc<Self>) {
+        let mut gathered = self.recorder.lock();
+        if gathered.stage == Stage::Gathering {
+            let batch = gathered.next();
+            drop(gathered);
+            self.write_next(batch);
+        }
+    }
+
+    fn write_next(self: &Arc<Self>, batch: Option<Batch>) {
+        match batch {
+            Some(batch) => self.write(batch, 1),
+            None => self.recorded_all.notify_waiters(),
         }
     }
 
@@ -130,10 +177,7 @@ impl Shared {
         self.pulse.outcomes_written.beat();
         drop(batch.places);
         let next = self.recorder.lock().next();
-        match next {
-            Some(next) => self.write(next, 1),
-            None => self.recorded_all.notify_waiters(),
-        }
+        self.write_next(next);
     }
 
     fn recorded(&self, batch: &Batch, judged: &[Judged]) {
