@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use keybell_core::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::migrations::{Dialect, Migration};
@@ -44,7 +45,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Box<dyn Er
     };
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_statements(&connection)?;
     let cache_kib = match access {
         Access::Read => READER_CACHE_KIB,
         Access::Write => WRITER_CACHE_KIB,
@@ -63,6 +64,13 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Box<dyn Er
     Ok(connection)
 }
 
+/// Has a statement prepared once. SQLite would prepare those anew for each value whose plan could depend on it, such as a time
+/// that a partial index speaks of; all of ours have the plan that their tests say.
+fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 /// Keeps the file from growing past `bytes`.
 pub(super) fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
     let pages = i64::try_from(bytes / u64::from(PAGE_BYTES)).unwrap_or(i64::MAX).max(1);
@@ -72,7 +80,7 @@ pub(super) fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()>
 /// An empty database in memory.
 pub(super) fn open_in_memory() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_statements(&connection)?;
     Ok(connection)
 }
 
