@@ -28,7 +28,7 @@ pub(crate) fn run_all(root: &Path) -> Result<(), String> {
 /// Thousands of simulated worlds of the delivery engine, some minutes of both cores. A seed that fails is printed with the
 /// command that replays it.
 fn simulate(root: &Path) -> Result<(), String> {
-    let simulation = ["run", "--profile", "sim", "--package", "keybell-sim", "--locked", "--", "4000"];
+    let simulation = ["run", "--profile", "sim", "--package", "keybell-sim", "--locked", "--", "10000"];
     run(root, "cargo", &simulation)
 }
 

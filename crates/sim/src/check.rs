@@ -275,6 +275,11 @@ fn check_delivery(
 ) -> Result<(), String> {
     let state = world.state();
     let delivery = &detail.delivery;
+    let is_old = delivery.created_at < state.now().before(world.plan.settings.retention.events);
+    if is_old && detail.attempts.first().is_none_or(|first| first.number != 1) {
+        // It is about to go, and its attempts go first.
+        return Ok(());
+    }
     let policy = RetryPolicy {
         schedule: world.plan.settings.delivery.retry_schedule.clone(),
         jitter_percent: world.plan.settings.delivery.retry_jitter_percent,

@@ -71,13 +71,13 @@ async fn lived(
         world.state().crash_in = crash_in;
     }
     let app = start(world, world.store.clone(), clock).await?;
+    world.state().app = Some(app.clone());
     if first {
         set_up(world, &app).await?;
         world.state().crash_in = crash_in;
     }
     check::read_webhooks(world, &app, true).await?;
-    let network =
-        || -> Arc<dyn keybell_app::delivery::exchange::Transport> { Arc::new(Network::new(world, &app)) };
+    let network = || -> Arc<dyn keybell_app::delivery::exchange::Transport> { Arc::new(Network::new(world)) };
     app.engine().start_over(&vec![Handle::current(); world.plan.shards], &network).await?;
     world.state().disk_is_calm = false;
     while *actions > 0 {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use keybell_app::App;
 use keybell_app::delivery::exchange::{Answer, Exchange, Failure, FailureCode, Outbound, Transport};
 use keybell_app::delivery::target::HostName;
 use tokio::time::{Instant, sleep};
@@ -19,7 +18,6 @@ use crate::world::World;
 /// A transport that leads to the modelled receivers.
 pub(crate) struct Network {
     world: Arc<World>,
-    app: App,
 }
 
 /// A request under way; dropping it is the end of its connection.
@@ -36,8 +34,8 @@ struct Roll {
 }
 
 impl Network {
-    pub(crate) fn new(world: &Arc<World>, app: &App) -> Network {
-        Network { world: Arc::clone(world), app: app.clone() }
+    pub(crate) fn new(world: &Arc<World>) -> Network {
+        Network { world: Arc::clone(world) }
     }
 
     async fn request(&self, request: Outbound) -> Exchange {
@@ -85,7 +83,7 @@ impl Network {
     fn fault(&self, hook: usize, event: usize) -> Option<String> {
         let plan = &self.world.plan;
         let mut state = self.world.state();
-        let held = self.app.engine().stats();
+        let held = state.app.as_ref()?.engine().stats();
         if held.in_memory > plan.bounds.deliveries || held.in_memory_bytes > plan.bounds.bytes {
             return Some(format!("and more is in memory than may be: {held:?}"));
         }

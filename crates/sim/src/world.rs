@@ -6,6 +6,7 @@
 use std::fmt::Arguments;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keybell_app::App;
 use keybell_core::{Clock, Timestamp, WorkspaceId};
 use keybell_store::{Hand, Store};
 use keybell_testkit::clock::SimClock;
@@ -42,6 +43,8 @@ pub(crate) struct State {
     trace: Trace,
     clock: Option<SimClock>,
     at: Timestamp,
+    /// The process, while there is one. The network looks at it from here: the engine holds the network.
+    pub(crate) app: Option<App>,
     /// Steps until the crash.
     pub(crate) crash_in: Option<u64>,
     /// Whether the process is over, by a crash or because the run is.
@@ -99,6 +102,7 @@ impl World {
             trace: Trace::new(START, print),
             clock: None,
             at: START,
+            app: None,
             crash_in: None,
             dead: false,
             broken: None,
@@ -143,6 +147,9 @@ impl World {
         state.at = state.now();
         state.clock = None;
         state.dead = true;
+        let app = state.app.take();
+        drop(state);
+        drop(app);
     }
 
     /// Time passes without a process.
