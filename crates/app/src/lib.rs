@@ -16,6 +16,7 @@ pub mod health;
 pub mod idempotency;
 mod keyring;
 pub mod keys;
+pub mod live;
 mod master_key;
 pub mod operator_keys;
 pub mod page;
@@ -45,6 +46,7 @@ use catalogue::Catalogue;
 use delivery::resolve::{Lookups, Resolve, SystemResolver};
 use delivery::{Bounds, Engine};
 use keyring::{Keyring, Peppers};
+use live::LiveViews;
 use operator_keys::OperatorKeys;
 use passwords::Passwords;
 use rate_limits::RateLimiter;
@@ -79,6 +81,7 @@ struct Inner {
     engine: Engine,
     passwords: Passwords,
     throttle: Throttle,
+    live_views: LiveViews,
 }
 
 /// What an installation is made of. The binary hands in the real ones, tests their own.
@@ -164,6 +167,7 @@ impl App {
             engine,
             passwords: Passwords::new(),
             throttle: Throttle::new(),
+            live_views: LiveViews::default(),
         });
         tokio::spawn(operator_keys::follow(Arc::downgrade(&inner)));
         tokio::spawn(usage::follow(Arc::downgrade(&inner)));

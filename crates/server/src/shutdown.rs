@@ -53,6 +53,7 @@ impl Signals {
 /// Ends everything in order: no new connections, requests answered, deliveries over or parked, the database closed.
 pub(crate) async fn end(connections: &Connections<Site>, app: &App, store: &Store, workers: Workers) {
     tracing::info!("asked to end; no new connections are accepted");
+    app.end_live_views();
     if timeout(REQUESTS_GRACE, connections.end()).await.is_err() {
         tracing::warn!("some requests were not over in time and are cut off");
     }
