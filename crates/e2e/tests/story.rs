@@ -158,13 +158,18 @@ impl Story {
         self.look("webhook-new").await;
     }
 
-    /// The platform publishes, the receiver gets it, and the page tells what was sent and what came back.
-    async fn deliver(&self, receiver: &Receiver) {
+    /// The platform publishes an event that one webhook wants.
+    fn publish(&self) {
         let workspace = self.platform.must("GET", "/v1/workspaces", &Value::Null);
         let workspace = workspace["data"][0]["id"].as_str().expect("there is a workspace").to_owned();
         let event = json!({"type": "research_report.published", "data": {"title": "Copper in 2027"}});
         let path = format!("/v1/workspaces/{workspace}/events");
         assert_eq!(self.platform.must("POST", &path, &event)["deliveries"], 1);
+    }
+
+    /// The platform publishes, the receiver gets it, and the page tells what was sent and what came back.
+    async fn deliver(&self, receiver: &Receiver) {
+        self.publish();
         let delivery = receiver.wait_for(1, PATIENCE).await.remove(0);
         assert_eq!(delivery.header("x-team"), Some("research"));
 
@@ -182,6 +187,38 @@ impl Story {
             assert!(page.contains(told), "the delivery's page does not tell of “{told}”:\n{page}");
         }
         self.look("delivery").await;
+    }
+
+    /// From the delivery's page: once more. Then a test from the webhook's page, whose answer is told at once.
+    async fn resend_and_test(&self, receiver: &Receiver) {
+        let browser = &self.browser;
+        browser.click(Button, "Resend").await;
+        browser.sees("The delivery is made again.").await;
+        receiver.wait_for(2, PATIENCE).await;
+        self.open_section("Webhooks").await;
+        browser.click(Link, "CRM").await;
+        browser.find(Heading, "CRM").await;
+        self.look("webhook").await;
+        browser.click(Link, "Send test to CRM").await;
+        browser.find(Heading, "Send test").await;
+        browser.click(Button, "Send test").await;
+        browser.sees("The endpoint answered 200 OK").await;
+        self.look("webhook-test").await;
+    }
+
+    /// The list is told what happens while somebody looks; off at first, and off again.
+    async fn watch_live(&self) {
+        let browser = &self.browser;
+        self.open_section("Deliveries").await;
+        browser.click(Switch, "Live").await;
+        browser.sees("Waiting for deliveries").await;
+        self.publish();
+        browser.sees("1 new").await;
+        let answered = async || (browser.text().await.matches("200").count() >= 2).then_some(());
+        browser.until("the row that is told how it ended", answered).await;
+        self.look("deliveries-live").await;
+        browser.click(Switch, "Live").await;
+        browser.sees("Paused").await;
     }
 
     async fn switch_edit_and_delete_webhook(&self) {
@@ -232,6 +269,10 @@ async fn tell(look: Look, pictures: &'static str) {
     story.revoke_key(&secret_key).await;
     story.create_webhook(&receiver.url("/webhooks")).await;
     story.deliver(&receiver).await;
+    story.resend_and_test(&receiver).await;
+    if look.scripts {
+        story.watch_live().await;
+    }
     story.switch_edit_and_delete_webhook().await;
     story.end().await;
 }

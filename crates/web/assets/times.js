@@ -10,12 +10,19 @@ function near(seconds) {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
-for (const time of document.querySelectorAll("time[datetime]")) {
+function localize() {
+  for (const time of document.querySelectorAll("time[datetime]")) write(time);
+}
+
+function write(time) {
   const at = new Date(time.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
+  if (Number.isNaN(at.getTime())) return;
   const seconds = (at - Date.now()) / 1000;
   const close = time.hasAttribute("data-relative") && Math.abs(seconds) < 7 * 86400;
   const written = time.hasAttribute("data-day") ? day : full;
   time.textContent = close ? near(seconds) : written.format(at);
   time.title = exact.format(at);
 }
+
+localize();
+document.addEventListener("times", localize);

@@ -28,7 +28,7 @@ pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// Refuses a zero byte: no form of a browser's has one, and PostgreSQL cannot hold it.
-    fn read(text: &[u8]) -> Result<Fields, Problem> {
+    pub(super) fn read(text: &[u8]) -> Result<Fields, Problem> {
         let pairs = form_urlencoded::parse(text).take(FIELDS_MAX);
         let pairs: Vec<_> = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         if pairs.iter().any(|(_, value)| value.contains('\0')) {

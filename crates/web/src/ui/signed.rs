@@ -56,6 +56,17 @@ impl Inside {
         self.grant::<A>().is_ok_and(|grant| grant.only_made_by().is_none_or(|own| own == made_by))
     }
 
+    /// Looks again who it is and what they may, for what goes on longer than a request. [`Code::NotFound`] where they are
+    /// no longer in the workspace.
+    pub(super) async fn check_again(&mut self, app: &App) -> Result<(), Problem> {
+        let SignedIn { actor, .. } = app.signed_in(&self.signed.token).await?;
+        let Actor::Person { memberships, .. } = &actor else { return Err(Code::NotFound.into()) };
+        let place = memberships.iter().find(|place| place.workspace == self.place.workspace);
+        self.place = *place.ok_or(Code::NotFound)?;
+        self.signed.actor = actor;
+        Ok(())
+    }
+
     /// The surroundings of a page in `section`.
     pub(super) fn frame(&self, section: Section) -> Frame {
         let id = self.place.workspace.to_string();
@@ -127,6 +138,18 @@ fn notice(word: &str) -> Option<&'static str> {
         "webhook-enabled" => "The webhook is on. What waited is sent now.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",
         "webhook-deleted" => "The webhook was deleted.",
+        "delivery-resent" => "The delivery is made again. It is pending until its endpoint has answered.",
+        "deliveries-resent" => {
+            "These deliveries are made again. They are pending until their endpoints have answered."
+        }
+        "deliveries-resent-some" => {
+            "Some of these deliveries are made again. The others are pending already, or their webhook is off or deleted."
+        }
+        "deliveries-not-resent" => {
+            "None of these deliveries can be made again: they are pending already, or their webhook is off or deleted."
+        }
+        "deliveries-none" => "No delivery was ticked, so none is made again.",
+        "deliveries-none-fit" => "No delivery fits any more, so none is made again.",
         "workspace-saved" => "The workspace was saved.",
         "session-ended" => "The session was ended.",
         "again" => "This form was sent before: it was done once.",

@@ -5,10 +5,10 @@ use axum::response::Response;
 use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
-use keybell_core::grant::ReadDeliveries;
+use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
 use keybell_core::{Code, Problem, WebhookId};
 
-use super::{list_of, name_of, names_of, row};
+use super::{Webhooks, list_of, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
 use crate::ui::signed::Inside;
@@ -34,16 +34,9 @@ const FILTERS: [&str; 5] = ["webhook_id", "event_id", "event_type", "status", "a
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadDeliveries>()?;
-    let names = names_of(&app, &here).await?;
-    let webhook_id = query.some("webhook_id").and_then(|id| WebhookId::parse(&id));
-    let filter = DeliveryFilter {
-        webhook: webhook_id,
-        event: query.some("event_id").and_then(|id| EventId::parse(&id).ok()),
-        event_type: query.some("event_type"),
-        status: DeliveryStatus::parse(query.one("status")),
-        response_class: ResponseClass::parse(query.one("answer")),
-        ..DeliveryFilter::default()
-    };
+    let webhooks = Webhooks::of(&app, &here).await?;
+    let filter = filter(&query);
+    let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let (found, problem) = match app.list_deliveries(grant, filter, Page::new(None, cursor)?).await {
@@ -60,9 +53,12 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
         known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
     };
+    let deliveries: Vec<_> = found.0.into_iter().map(|delivery| row(&here, &webhooks, delivery)).collect();
+    let may_resend = here.grant::<ManageWebhooks>().is_ok();
+    let is_over = ["failed", "canceled", "succeeded"].contains(&query.one("status"));
     let view = DeliveriesPage {
         frame: here.frame(Section::Deliveries),
-        webhook: webhook_id.map(|id| (name_of(&names, id), format!("{}/webhooks/{id}", here.developer()))),
+        webhook: webhook_id.map(|id| (webhooks.name(id), format!("{}/webhooks/{id}", here.developer()))),
         webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
         statuses: chosen(&STATUSES, "status"),
         answers: chosen(&ANSWERS, "answer"),
@@ -70,8 +66,11 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         event_types: event_type_names(&app)?,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
-        deliveries: found.0.into_iter().map(|delivery| row(&here, &names, delivery)).collect(),
-        older: found.1.map(|cursor| format!("{list}?{}", with(&kept, &cursor))),
+        live: (!is_later_page).then(|| format!("{list}/live?{}", with(&kept, None))),
+        resend_all: (may_resend && is_over).then(|| format!("{list}/resend?{}", with(&kept, None))),
+        back: may_resend.then(|| with(&kept, query.some("cursor").as_deref())),
+        deliveries,
+        older: found.1.map(|cursor| format!("{list}?{}", with(&kept, Some(&cursor)))),
         is_later_page,
         newest: whole,
         list,
@@ -91,16 +90,29 @@ pub(in crate::ui) async fn latest_of(
     let filter = DeliveryFilter { webhook: Some(webhook), ..DeliveryFilter::default() };
     let page = Page::new(Some(LATEST), None)?;
     let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
-    let names = names_of(app, here).await?;
-    Ok(listing.data.into_iter().map(|delivery| row(here, &names, delivery)).collect())
+    let webhooks = Webhooks::of(app, here).await?;
+    Ok(listing.data.into_iter().map(|delivery| row(here, &webhooks, delivery)).collect())
+}
+
+/// What the address, or a form that has it along, filters by.
+pub(super) fn filter(fields: &Fields) -> DeliveryFilter {
+    DeliveryFilter {
+        webhook: fields.some("webhook_id").and_then(|id| WebhookId::parse(&id)),
+        event: fields.some("event_id").and_then(|id| EventId::parse(&id).ok()),
+        event_type: fields.some("event_type"),
+        status: DeliveryStatus::parse(fields.one("status")),
+        response_class: ResponseClass::parse(fields.one("answer")),
+        ..DeliveryFilter::default()
+    }
 }
 
 /// The filter as it stands in the address.
-fn kept(query: &Fields) -> Vec<(&'static str, String)> {
+pub(super) fn kept(query: &Fields) -> Vec<(&'static str, String)> {
     FILTERS.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
 }
 
-fn with(kept: &[(&'static str, String)], cursor: &str) -> String {
+/// The same as it stands in an address, perhaps with where a page begins.
+pub(super) fn with(kept: &[(&'static str, String)], cursor: Option<&str>) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
-    text.extend_pairs(kept).append_pair("cursor", cursor).finish()
+    text.extend_pairs(kept).extend_pairs(cursor.map(|cursor| ("cursor", cursor))).finish()
 }

@@ -1,17 +1,21 @@
 //! The pages of deliveries: what was sent, and what came back.
 
+mod curl;
 mod list;
+mod live;
 mod one;
 mod pretty;
+mod resend;
 
 use std::collections::HashMap;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use keybell_app::deliveries::{DeliveryStatus, DeliverySummary};
 use keybell_app::page::PAGE_LIMIT_MAX;
+use keybell_app::webhooks::Webhook;
 use keybell_app::{App, Page};
-use keybell_core::grant::{ReadPayloads, ReadWebhooks};
+use keybell_core::grant::{ManageWebhooks, ReadPayloads, ReadWebhooks};
 use keybell_core::{Problem, WebhookId};
 
 use super::signed::Inside;
@@ -19,12 +23,17 @@ use super::view::deliveries::DeliveryRow;
 use super::view::parts::{Badge, Tone, When};
 
 pub(super) use list::latest_of;
+pub(super) use one::shown;
 
 pub(super) fn router() -> Router<App> {
     const DELIVERIES: &str = "/w/{workspace}/settings/advanced/developer/deliveries";
     Router::new()
         .route(DELIVERIES, get(list::list))
+        .route(&format!("{DELIVERIES}/live"), get(live::live))
+        .route(&format!("{DELIVERIES}/resend"), get(resend::ask).post(resend::many))
+        .route(&format!("{DELIVERIES}/resend-these"), post(resend::these))
         .route(&format!("{DELIVERIES}/{{delivery}}"), get(one::one))
+        .route(&format!("{DELIVERIES}/{{delivery}}/resend"), post(resend::one))
 }
 
 /// Where the list is.
@@ -32,16 +41,31 @@ fn list_of(here: &Inside) -> String {
     format!("{}/deliveries", here.developer())
 }
 
-/// The names of the workspace's webhooks, as many as a page has.
-async fn names_of(app: &App, here: &Inside) -> Result<HashMap<WebhookId, String>, Problem> {
-    let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
-    let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
-    Ok(listing.data.into_iter().map(|webhook| (webhook.id, webhook.name)).collect())
-}
+/// The workspace's webhooks, as far as the log speaks of them.
+struct Webhooks(HashMap<WebhookId, (String, bool)>);
 
-/// A webhook's name, or its id where it has been deleted.
-fn name_of(names: &HashMap<WebhookId, String>, webhook: WebhookId) -> String {
-    names.get(&webhook).cloned().unwrap_or_else(|| webhook.to_string())
+impl Webhooks {
+    /// As many as a page has.
+    async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
+        let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
+        let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
+        let known = |webhook: Webhook| {
+            let may_manage = webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by.id);
+            (webhook.id, (webhook.name, may_manage))
+        };
+        Ok(Webhooks(listing.data.into_iter().map(known).collect()))
+    }
+
+    /// A webhook's name, or its id where it has been deleted.
+    fn name(&self, webhook: WebhookId) -> String {
+        self.0.get(&webhook).map_or_else(|| webhook.to_string(), |(name, _)| name.clone())
+    }
+
+    /// Whether the person may have this delivery made again.
+    fn may_resend(&self, delivery: &DeliverySummary) -> bool {
+        let may_manage = self.0.get(&delivery.webhook_id).is_some_and(|(_, may_manage)| *may_manage);
+        may_manage && delivery.status != DeliveryStatus::Pending
+    }
 }
 
 /// Whether it waits at its webhook: for its endpoint, or for being enabled.
@@ -58,7 +82,7 @@ fn badge(status: DeliveryStatus) -> Badge {
     }
 }
 
-fn row(here: &Inside, names: &HashMap<WebhookId, String>, delivery: DeliverySummary) -> DeliveryRow {
+fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary) -> DeliveryRow {
     let answer = match (delivery.last_response_status, delivery.attempts_made) {
         (Some(status), _) => status.to_string(),
         (None, 0) => "—".to_owned(),
@@ -69,8 +93,9 @@ fn row(here: &Inside, names: &HashMap<WebhookId, String>, delivery: DeliverySumm
         href: may_open.then(|| format!("{}/{}", list_of(here), delivery.id)),
         id: delivery.id.to_string(),
         waits: waits(&delivery),
+        may_resend: webhooks.may_resend(&delivery),
         event_type: delivery.event_type,
-        webhook: name_of(names, delivery.webhook_id),
+        webhook: webhooks.name(delivery.webhook_id),
         status: badge(delivery.status),
         answer,
         attempts: delivery.attempts_made,

@@ -10,7 +10,7 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{badge, list_of, name_of, names_of, pretty, waits};
+use super::{Webhooks, badge, curl, list_of, pretty, waits};
 use crate::problem::Answer;
 use crate::ui::page;
 use crate::ui::signed::Inside;
@@ -26,7 +26,7 @@ pub(super) async fn one(
     let grant = here.grant::<ReadPayloads>()?;
     let id = DeliveryId::parse(&id).ok_or(Code::NotFound)?;
     let detail = app.delivery(grant, id).await?;
-    let names = names_of(&app, &here).await?;
+    let webhooks = Webhooks::of(&app, &here).await?;
     let (delivery, list) = (detail.delivery, list_of(&here));
     let webhook = format!("{}/webhooks/{}", here.developer(), delivery.webhook_id);
     let many = detail.attempts.len();
@@ -37,8 +37,9 @@ pub(super) async fn one(
         event_deliveries: format!("{list}?event_id={}", delivery.event_id),
         event_id: delivery.event_id.to_string(),
         waits: waits(&delivery),
+        resend: webhooks.may_resend(&delivery).then(|| format!("{list}/{}/resend", delivery.id)),
         event_type: delivery.event_type,
-        webhook: (name_of(&names, delivery.webhook_id), webhook),
+        webhook: (webhooks.name(delivery.webhook_id), webhook),
         status: badge(delivery.status),
         created: When::at(delivery.created_at),
         completed: delivery.completed_at.map(When::at),
@@ -48,7 +49,7 @@ pub(super) async fn one(
     })?)
 }
 
-fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
+pub(in crate::ui) fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
     let went_well = attempt.response_status.is_some_and(|status| (200..300).contains(&status));
     AttemptView {
         number: attempt.number,
@@ -63,6 +64,7 @@ fn shown(attempt: Attempt, is_open: bool) -> AttemptView {
         outcome: outcome(attempt.response_status, went_well),
         error: attempt.error,
         is_open,
+        curl: curl::command(&attempt.request),
         request: message(attempt.request.headers, attempt.request.body),
         url: attempt.request.url,
         truncated: attempt.response.as_ref().is_some_and(|response| response.truncated),

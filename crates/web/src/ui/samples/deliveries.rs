@@ -1,13 +1,15 @@
 //! Deliveries.
 
 use super::{DEVELOPER, Sample, at, drawn};
-use crate::ui::view::deliveries::{AttemptView, DeliveriesPage, DeliveryPage, DeliveryRow, Message};
+use crate::ui::view::deliveries::{
+    AttemptView, DeliveriesPage, DeliveryPage, DeliveryRow, Message, ResendPage,
+};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
 
 impl Sample<'_> {
     pub(super) fn deliveries(&self) -> Vec<DeliveryRow> {
-        let row = |status, answer: &str, attempts, next| DeliveryRow {
+        let row = |status, answer: &str, attempts, next: Option<When>| DeliveryRow {
             id: "dlv_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
             href: Some(format!("{DEVELOPER}/deliveries/dlv_06dhtsbh1nxwk8n6s4c3v9r7e0")),
             event_type: self.say("research_report.published"),
@@ -16,6 +18,7 @@ impl Sample<'_> {
             answer: answer.to_owned(),
             attempts,
             at: When::near(at(-3)),
+            may_resend: next.is_none(),
             next,
             waits: false,
         };
@@ -62,6 +65,7 @@ impl Sample<'_> {
             url: self.say("https://hooks.evergreen.example/northwind"),
             response: went_well.then(message),
             truncated: went_well,
+            curl: Some(format!("curl -X POST '{}'", self.say("https://hooks.evergreen.example/northwind"))),
         }
     }
 
@@ -82,6 +86,19 @@ impl Sample<'_> {
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
             newest: list.clone(),
+            back: self.full.then(|| self.say("status=failed")),
+            live: Some(format!("{list}/live?")),
+            resend_all: self.full.then(|| format!("{list}/resend?status=failed")),
+        };
+        let resend = ResendPage {
+            frame: self.frame(Section::Deliveries),
+            list: list.clone(),
+            deliveries: if self.full { 214 } else { 0 },
+            about: vec![("Status", "failed".to_owned()), ("Event type", self.say("portfolio.updated"))],
+            action: "#".to_owned(),
+            back: list.clone(),
+            token: "token".to_owned(),
+            kept: vec![("status", "failed".to_owned()), ("event_type", self.say("portfolio.updated"))],
         };
         let delivery = DeliveryPage {
             frame: self.frame(Section::Deliveries),
@@ -101,7 +118,12 @@ impl Sample<'_> {
             waits: false,
             attempts: self.some(|| vec![self.attempt(2, true), self.attempt(1, false)]),
             event_deliveries: "#".to_owned(),
+            resend: self.full.then(|| "#".to_owned()),
         };
-        vec![("deliveries", drawn(&deliveries)), ("delivery", drawn(&delivery))]
+        vec![
+            ("deliveries", drawn(&deliveries)),
+            ("deliveries-resend", drawn(&resend)),
+            ("delivery", drawn(&delivery)),
+        ]
     }
 }

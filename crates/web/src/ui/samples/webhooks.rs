@@ -1,10 +1,12 @@
 //! Webhooks.
 
 use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::view::deliveries::AttemptView;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, CopyField, Field, Tone, When};
 use crate::ui::view::webhooks::{
-    DeletePage, EventGroup, HeaderRow, SecretPage, WebhookFormPage, WebhookPage, WebhookRow, WebhooksPage,
+    DeletePage, EventGroup, HeaderRow, SecretPage, TestPage, WebhookFormPage, WebhookPage, WebhookRow,
+    WebhooksPage,
 };
 
 impl Sample<'_> {
@@ -71,6 +73,16 @@ impl Sample<'_> {
             back: list.clone(),
             list: list.clone(),
         };
+        let test = |outcome: Option<AttemptView>| TestPage {
+            frame: self.frame(Section::Webhooks),
+            webhook: (self.say("Warehouse"), format!("{list}/whk_1")),
+            url: self.say("https://hooks.evergreen.example/northwind"),
+            list: list.clone(),
+            action: "#".to_owned(),
+            event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
+            outcome,
+            errors: self.errors(),
+        };
         vec![
             ("webhooks", drawn(&webhooks)),
             ("webhook-form", drawn(&self.webhook_form(false))),
@@ -79,6 +91,8 @@ impl Sample<'_> {
             ("webhook-secret", drawn(&secret(false))),
             ("webhook-secret-revealed", drawn(&secret(true))),
             ("webhook-delete", drawn(&delete)),
+            ("webhook-test", drawn(&test(None))),
+            ("webhook-tested", drawn(&test(Some(self.attempt(1, self.full))))),
         ]
     }
 

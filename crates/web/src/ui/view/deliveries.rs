@@ -37,6 +37,41 @@ pub struct DeliveriesPage {
     pub is_later_page: bool,
     /// Where the first part is.
     pub newest: String,
+    /// What stands in the address, to come back to after deliveries were ticked and made again: for whoever may.
+    pub back: Option<String>,
+    /// Where the first part of the list is told what changes.
+    pub live: Option<String>,
+    /// Where all that the filter means is made again.
+    pub resend_all: Option<String>,
+}
+
+impl DeliveriesPage {
+    /// Whether deliveries can be ticked.
+    pub fn selects(&self) -> bool {
+        self.back.is_some()
+    }
+}
+
+/// Really make all of these again?
+#[derive(Template)]
+#[template(path = "deliveries_resend.html")]
+pub struct ResendPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// Where the list is.
+    pub list: String,
+    /// How many they are.
+    pub deliveries: u64,
+    /// Which: what is said of them, and its value.
+    pub about: Vec<(&'static str, String)>,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// What makes a form that is sent twice do it once.
+    pub token: String,
+    /// The filter.
+    pub kept: Vec<(&'static str, String)>,
 }
 
 /// One delivery of a list.
@@ -61,6 +96,8 @@ pub struct DeliveryRow {
     pub next: Option<When>,
     /// Whether it waits at its webhook instead.
     pub waits: bool,
+    /// Whether it can be made again, by the person who looks.
+    pub may_resend: bool,
 }
 
 /// One delivery.
@@ -93,6 +130,8 @@ pub struct DeliveryPage {
     pub attempts: Vec<AttemptView>,
     /// The event's other deliveries.
     pub event_deliveries: String,
+    /// Where it is made again, by whoever may.
+    pub resend: Option<String>,
 }
 
 /// One attempt.
@@ -121,6 +160,8 @@ pub struct AttemptView {
     pub response: Option<Message>,
     /// Whether more came back than is kept.
     pub truncated: bool,
+    /// The request as a command for the terminal.
+    pub curl: Option<String>,
 }
 
 impl AttemptView {

@@ -134,6 +134,11 @@ impl When {
         When { at, shown: Shown::Near }
     }
 
+    /// The time as machines read it.
+    pub fn exact(self) -> String {
+        self.at.to_string()
+    }
+
     /// Its day, where the hour matters to nobody; the hour is there for who asks.
     pub fn day(at: Timestamp) -> Self {
         When { at, shown: Shown::Day }
@@ -176,14 +181,21 @@ impl Badge {
     }
 }
 
-impl Display for Badge {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (class, mark) = match self.tone {
+impl Tone {
+    /// The class and the mark that it is drawn with.
+    pub fn drawn(self) -> (&'static str, &'static str) {
+        match self {
             Tone::Good => ("good", "●"),
             Tone::Warn => ("warn", "▲"),
             Tone::Bad => ("bad", "✕"),
             Tone::Plain => ("plain", "○"),
-        };
+        }
+    }
+}
+
+impl Display for Badge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (class, mark) = self.tone.drawn();
         let word = askama::filters::escape(&self.word, askama::filters::Html).map_err(|_| fmt::Error)?;
         write!(
             f,

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::deliveries::AttemptView;
 use super::frame::Frame;
 use super::parts::{Badge, CopyField, Errors, Field, Icon, When};
 
@@ -136,6 +137,13 @@ pub struct WebhookPage {
     pub all_deliveries: String,
 }
 
+impl WebhookPage {
+    /// Whether its deliveries can be ticked, to be made again: that is for the list of all of them.
+    pub fn selects(&self) -> bool {
+        false
+    }
+}
+
 /// The signing secret of a webhook.
 #[derive(Template)]
 #[template(path = "webhook_secret.html")]
@@ -152,6 +160,28 @@ pub struct SecretPage {
     pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
     /// Whether the person may see them.
     pub may_reveal: bool,
+}
+
+/// A test of a webhook, and what came of it.
+#[derive(Template)]
+#[template(path = "webhook_test.html")]
+pub struct TestPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The webhook: its name, where its pages begin.
+    pub webhook: (String, String),
+    /// Where it sends to.
+    pub url: String,
+    /// Where the list is.
+    pub list: String,
+    /// Where the form goes.
+    pub action: String,
+    /// The event types to choose from: name, whether chosen.
+    pub event_types: Vec<(String, bool)>,
+    /// What came of the test that was just sent.
+    pub outcome: Option<AttemptView>,
+    /// Why none was sent.
+    pub errors: Errors,
 }
 
 /// Really delete?

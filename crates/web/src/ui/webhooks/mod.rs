@@ -6,6 +6,7 @@ mod list;
 mod picker;
 mod secret;
 mod switch;
+mod test;
 mod written;
 
 use axum::Router;
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<App> {
         .route(&format!("{WEBHOOKS}/{{webhook}}"), get(list::one))
         .route(&format!("{WEBHOOKS}/{{webhook}}/edit"), get(form::edit).post(form::save))
         .route(&format!("{WEBHOOKS}/{{webhook}}/switch"), post(switch::switch))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/test"), get(test::ask).post(test::send))
         .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
         .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
 }

@@ -1,0 +1,106 @@
+//! Making deliveries again: one from its page, the ones that were ticked in the list, or all that a filter means.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use keybell_app::App;
+use keybell_app::deliveries::{DeliveryStatus, Resending};
+use keybell_core::grant::ManageWebhooks;
+use keybell_core::{Code, DeliveryId, Problem};
+
+use super::list::{filter, kept, with};
+use super::{Webhooks, list_of};
+use crate::problem::Answer;
+use crate::ui::fields::{Fields, Form};
+use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::deliveries::ResendPage;
+use crate::ui::view::frame::Section;
+use crate::ui::{first_time, once, page};
+
+/// Most deliveries that are ticked at once: as many as a page of the list has at most.
+const TICKED_MAX: usize = 250;
+
+pub(super) async fn one(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let id = DeliveryId::parse(&id).ok_or(Code::NotFound)?;
+    let done = match app.resend_delivery(grant, id).await {
+        Ok(_) => "delivery-resent",
+        // Sent twice, it is done once.
+        Err(problem) if problem.code == Code::DeliveryPending => "delivery-resent",
+        Err(problem) => return Err(problem.into()),
+    };
+    Ok(Redirect::to(&format!("{}/{id}?done={done}", list_of(&here))).into_response())
+}
+
+/// Those that were ticked. What cannot be made again is left as it is, and said.
+pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+    here.grant::<ManageWebhooks>()?;
+    let (mut resent, mut left) = (0, 0);
+    for id in form.all("delivery").take(TICKED_MAX).filter_map(DeliveryId::parse) {
+        match app.resend_delivery(here.grant::<ManageWebhooks>()?, id).await {
+            Ok(_) => resent += 1,
+            Err(Problem { code: Code::Unavailable | Code::Internal, .. }) if resent == 0 => {
+                return Err(Code::Unavailable.into());
+            }
+            Err(_) => left += 1,
+        }
+    }
+    let done = match (resent, left) {
+        (0, 0) => "deliveries-none",
+        (0, _) => "deliveries-not-resent",
+        (_, 0) => "deliveries-resent",
+        _ => "deliveries-resent-some",
+    };
+    // Where the list was, by its own words only: nobody leads elsewhere by a form.
+    let back = Fields::read(form.one("back").as_bytes())?;
+    let kept = kept(&back);
+    let cursor = back.some("cursor");
+    let back = with(&kept, cursor.as_deref());
+    let and = if back.is_empty() { "" } else { "&" };
+    Ok(Redirect::to(&format!("{}?{back}{and}done={done}", list_of(&here))).into_response())
+}
+
+/// The page that says how many they are.
+pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let filter = filter(&query);
+    let status = filter.status.filter(|status| *status != DeliveryStatus::Pending).ok_or(Code::NotFound)?;
+    let webhooks = Webhooks::of(&app, &here).await?;
+    let mut about = vec![("Status", status.as_str().to_owned())];
+    about.extend(filter.webhook.map(|id| ("Webhook", webhooks.name(id))));
+    about.extend(filter.event_type.clone().map(|name| ("Event type", name)));
+    about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));
+    about.extend(query.some("answer").map(|answer| ("Last answer", answer)));
+    let deliveries = app.resend_deliveries(grant, filter, Resending::Count).await?;
+    let (list, kept) = (list_of(&here), kept(&query));
+    Ok(page(&ResendPage {
+        frame: here.frame(Section::Deliveries),
+        deliveries,
+        about,
+        action: format!("{list}/resend"),
+        back: format!("{list}?{}", with(&kept, None)),
+        token: form_token(&app),
+        kept,
+        list,
+    })?)
+}
+
+pub(super) async fn many(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let back = format!("{}?{}", list_of(&here), with(&kept(&form), None));
+    let filter = filter(&form);
+    if filter.status.is_none() {
+        return Err(Code::Malformed.into());
+    }
+    let Some(under_way) = first_time(&app, &here, &form).await? else {
+        return Ok(Redirect::to(&format!("{back}&done=again")).into_response());
+    };
+    let asked = app.clone();
+    let work = async move { asked.resend_deliveries(grant, filter, Resending::Do).await };
+    let deliveries = once(&app, under_way, work).await?;
+    let done = if deliveries == 0 { "deliveries-none-fit" } else { "deliveries-resent" };
+    Ok(Redirect::to(&format!("{back}&done={done}")).into_response())
+}

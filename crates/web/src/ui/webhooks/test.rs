@@ -1,0 +1,76 @@
+//! Send test: a real request to the webhook, and what came back, on the same page.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use keybell_app::App;
+use keybell_app::webhooks::Webhook;
+use keybell_core::grant::ManageWebhooks;
+use keybell_core::{Code, Problem};
+
+use super::form::manageable;
+use super::{event_type_names, list_of};
+use crate::problem::Answer;
+use crate::ui::deliveries::shown;
+use crate::ui::fields::Form;
+use crate::ui::signed::Inside;
+use crate::ui::view::deliveries::AttemptView;
+use crate::ui::view::frame::Section;
+use crate::ui::view::parts::Errors;
+use crate::ui::view::webhooks::TestPage;
+use crate::ui::{page, page_refused};
+
+pub(super) async fn ask(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+) -> Answer<Response> {
+    let webhook = manageable(&app, &here, &id).await?;
+    Ok(page(&view(&app, &here, webhook, "", None, Errors::default())?)?)
+}
+
+pub(super) async fn send(
+    State(app): State<App>,
+    here: Inside,
+    Path((_, id)): Path<(String, String)>,
+    form: Form,
+) -> Answer<Response> {
+    let grant = here.grant::<ManageWebhooks>()?;
+    let webhook = manageable(&app, &here, &id).await?;
+    let event_type = form.some("event_type");
+    let chosen = event_type.as_deref().unwrap_or_default();
+    match app.test_webhook(grant, webhook.id, event_type.as_deref()).await {
+        Ok(attempt) => {
+            let outcome = Some(AttemptView { trigger: "test", ..shown(attempt, true) });
+            Ok(page(&view(&app, &here, webhook, chosen, outcome, Errors::default())?)?)
+        }
+        Err(problem) if matches!(problem.code, Code::RateLimited | Code::UnknownEventType) => {
+            let told = Problem::field("event_type", problem.code.as_str(), problem.detail.clone());
+            let view = view(&app, &here, webhook, chosen, None, Errors::new(told.errors))?;
+            Ok(page_refused(&view, &problem)?)
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn view(
+    app: &App,
+    here: &Inside,
+    webhook: Webhook,
+    chosen: &str,
+    outcome: Option<AttemptView>,
+    errors: Errors,
+) -> Result<TestPage, Problem> {
+    let list = list_of(here);
+    let own = format!("{list}/{}", webhook.id);
+    let names = event_type_names(app)?;
+    Ok(TestPage {
+        frame: here.frame(Section::Webhooks),
+        url: webhook.url,
+        action: format!("{own}/test"),
+        event_types: names.into_iter().map(|name| (name.clone(), name == chosen)).collect(),
+        webhook: (webhook.name, own),
+        list,
+        outcome,
+        errors,
+    })
+}

@@ -1,0 +1,150 @@
+//! Deliveries made again, tests of webhooks, and the live list, on the pages.
+
+use std::time::Duration;
+
+use keybell_core::Role;
+use keybell_testkit::app::TestApp;
+use keybell_testkit::receiver::{Receiver, Reply};
+use serde_json::json;
+
+use super::browser::{Browser, Page};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A workspace whose webhook received `many` events, and its owner's browser at the deliveries that succeeded.
+async fn delivered<'a>(app: &'a TestApp, receiver: &Receiver, many: usize) -> (String, Browser<'a>, Page) {
+    app.operator().post("/v1/event-types", json!({ "name": "portfolio.updated" })).await.done(201);
+    let workspace = app.workspace("Evergreen").await;
+    let webhook = json!({ "name": "Warehouse", "url": receiver.url("/in"), "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
+    app.app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("it starts once");
+    for number in 0..many {
+        let event = json!({ "type": "portfolio.updated", "data": { "number": number } });
+        app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    }
+    receiver.wait_for(many, PATIENCE).await;
+    let token = app.member(&workspace, Role::Owner).await;
+    let mut browser = Browser::signed_in(app, &token);
+    let list = format!("/w/{workspace}/settings/advanced/developer/deliveries?status=succeeded");
+    let page = until(&mut browser, &list, |page| page.all("tbody tr").len() == many).await;
+    (workspace, browser, page)
+}
+
+/// The page, once it is as wanted: an attempt is written down after it is over.
+async fn until(browser: &mut Browser<'_>, path: &str, is: impl Fn(&Page) -> bool) -> Page {
+    let wanted = async {
+        loop {
+            let page = browser.open(path).await.is(200);
+            if is(&page) {
+                break page;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wanted).await.expect("the attempts are written down")
+}
+
+#[tokio::test]
+async fn a_delivery_is_made_again_from_its_page() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(200));
+    let (_, mut browser, page) = delivered(&app, &receiver, 1).await;
+    let one = browser.open(&page.link("portfolio.updated")).await.is(200);
+    let again = browser.send(&one.form("Resend")).await.is(200);
+    assert!(again.text().contains("The delivery is made again."), "{}", again.text());
+    let received = receiver.wait_for(2, PATIENCE).await;
+    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    let path = again.path.split('?').next().expect("a path").to_owned();
+    let one = until(&mut browser, &path, |page| page.text().contains("Attempt 2")).await;
+    assert!(
+        one.text().contains("sent again by hand") && one.text().contains("curl -X POST"),
+        "{}",
+        one.text()
+    );
+}
+
+#[tokio::test]
+async fn ticked_deliveries_are_made_again_and_the_filter_stays() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(200));
+    let (_, mut browser, page) = delivered(&app, &receiver, 3).await;
+    let ids: Vec<_> = page
+        .all("input[name=delivery]")
+        .iter()
+        .filter_map(|tick| tick.attr("value"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let form = page.form("Resend the ticked ones");
+    let none = browser.send(&form).await.is(200);
+    assert!(none.text().contains("No delivery was ticked"), "{}", none.text());
+    let some = browser.send(&form.ticked("delivery", &ids[0]).ticked("delivery", &ids[2])).await.is(200);
+    assert!(some.text().contains("These deliveries are made again."), "{}", some.text());
+    assert!(some.path.contains("status=succeeded"), "{}", some.path);
+    receiver.wait_for(5, PATIENCE).await;
+}
+
+#[tokio::test]
+async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_many() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(200));
+    let (_, mut browser, page) = delivered(&app, &receiver, 3).await;
+    let ask = browser.open(&page.link("Resend all that fit this filter")).await.is(200);
+    assert!(ask.text().contains("Resend these 3 deliveries?"), "{}", ask.text());
+    let form = ask.form("Resend these 3");
+    let done = browser.send(&form).await.is(200);
+    assert!(done.text().contains("These deliveries are made again."), "{}", done.text());
+    let again = browser.send(&form).await.is(200);
+    assert!(again.text().contains("This form was sent before"), "{}", again.text());
+    receiver.wait_for(6, PATIENCE).await;
+
+    let list = page.path.split('?').next().expect("a path").to_owned();
+    browser.open(&format!("{list}/resend?status=pending")).await.is(404);
+    let none = browser.open(&format!("{list}/resend?status=failed")).await.is(200);
+    assert!(none.text().contains("Nothing to resend") && !none.offers("Resend"), "{}", none.text());
+}
+
+#[tokio::test]
+async fn a_guest_is_offered_nothing_that_would_be_refused() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(200));
+    let (workspace, mut owner, page) = delivered(&app, &receiver, 1).await;
+    let one = page.link("portfolio.updated");
+    let form = owner.open(&one).await.form("Resend");
+    let token = app.member(&workspace, Role::Guest).await;
+    let mut guest = Browser::signed_in(&app, &token);
+    let list = guest.open(&page.path).await.is(200);
+    assert!(!list.offers("Resend") && list.all("input[name=delivery]").is_empty(), "{}", list.text());
+    guest.send(&form).await.is(403);
+    guest.send(&page.form("Resend the ticked ones")).await.is(403);
+    guest.open(&page.link("Resend all that fit this filter")).await.is(403);
+    let webhook = page.path.split("/deliveries").next().expect("a path").to_owned() + "/webhooks";
+    let webhook = owner.open(&webhook).await.link("Warehouse");
+    guest.open(&format!("{webhook}/test")).await.is(403);
+}
+
+#[tokio::test]
+async fn a_test_shows_what_was_sent_and_what_came_back() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(418).body("<i>short and stout</i>"));
+    let (_, mut browser, page) = delivered(&app, &receiver, 0).await;
+    let list = page.path.split("/deliveries").next().expect("a path").to_owned() + "/webhooks";
+    let webhook = browser.open(&list).await.link("Warehouse");
+    let webhook = browser.open(&webhook).await.is(200);
+    let ask = browser.open(&webhook.link("Send test")).await.is(200);
+    let tested = browser.send(&ask.form("Send test").with("event_type", "portfolio.updated")).await.is(200);
+    for told in
+        ["The endpoint answered 418", "<i>short and stout</i>", "webhook-signature", "portfolio.updated"]
+    {
+        assert!(tested.text().contains(told), "{told}: {}", tested.text());
+    }
+    assert!(!tested.answer.text().contains("<i>"));
+    let sent = receiver.wait_for(1, PATIENCE).await.remove(0);
+    assert!(sent.header("webhook-id").is_some_and(|id| id.starts_with("test_")));
+    let unknown = browser.send(&ask.form("Send test").with("event_type", "memo.written")).await;
+    assert!(
+        unknown.status >= 400 && unknown.text().contains("no event type of that name"),
+        "{}",
+        unknown.text()
+    );
+}
