@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_core::grant::Origin;
-use keybell_core::payload::ContentType;
-use keybell_core::{ActorRef, AuditId, DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
+use keybell_core::{AuditId, DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::Store;
 use keybell_store::ops::attempts::RecordAttempts;
-use keybell_store::ops::audit::{AuditFact, ListEntries};
+use keybell_store::ops::audit::ListEntries;
 use keybell_store::ops::events::{ListEvents, NewDelivery};
 use keybell_store::ops::webhook_health::{
     Became, Failure, Health, HealthChange, Judged, Notice, NoticeEvent,
 };
-use keybell_store::ops::webhooks::{DisabledReason, GetWebhook, InsertWebhook, StoredWebhook, WebhookRecord};
-use keybell_store::ops::workspaces::{InsertWorkspace, Workspace};
+use keybell_store::ops::webhooks::{DisabledReason, GetWebhook};
 
 use crate::engine::{Engine, NOW, on_both_engines};
 use crate::furniture::{URL, WEBHOOK, WORKSPACE, furnished};

@@ -52,8 +52,8 @@ async fn a_delivery_is_made_again_from_its_page() {
     let one = browser.open(&page.link("portfolio.updated")).await.is(200);
     let again = browser.send(&one.form("Resend")).await.is(200);
     assert!(again.text().contains("The delivery is made again."), "{}", again.text());
-    let received = receiver.wait_for(2, PATIENCE).await;
-    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    let requests = receiver.wait_for(2, PATIENCE).await;
+    assert_eq!(requests[0].header("webhook-id"), requests[1].header("webhook-id"));
     let path = again.path.split('?').next().expect("a path").to_owned();
     let one = until(&mut browser, &path, |page| page.text().contains("Attempt 2")).await;
     assert!(
