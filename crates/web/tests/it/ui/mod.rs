@@ -5,4 +5,5 @@ mod browser;
 mod deliveries;
 mod everywhere;
 mod keys;
+mod reference;
 mod webhooks;
