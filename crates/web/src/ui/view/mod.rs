@@ -7,5 +7,6 @@ pub mod frame;
 pub mod keys;
 pub mod parts;
 pub mod reference;
+pub mod verify;
 pub mod webhooks;
 pub mod workspace;

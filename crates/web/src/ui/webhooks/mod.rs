@@ -6,6 +6,7 @@ mod list;
 mod picker;
 mod secret;
 mod switch;
+mod verify;
 mod written;
 
 use axum::Router;
@@ -30,6 +31,7 @@ pub(super) fn router() -> Router<App> {
         .route(&format!("{WEBHOOKS}/{{webhook}}/switch"), post(switch::switch))
         .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
         .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/verify"), get(verify::show))
 }
 
 /// Where the list is.

@@ -6,4 +6,5 @@ mod deliveries;
 mod everywhere;
 mod keys;
 mod reference;
+mod verify;
 mod webhooks;
