@@ -64,6 +64,37 @@ const NEEDS: &[Need] = &[
         packages: &["nodejs"],
     },
     Need {
+        what: "Ruby",
+        used_for: "running the sample that verifies a delivery in Ruby",
+        is_there: || works("ruby", &["--version"]),
+        packages: &["ruby"],
+    },
+    Need {
+        what: "PHP",
+        used_for: "running the sample that verifies a delivery in PHP",
+        is_there: || works("php", &["--version"]),
+        packages: &["php-cli"],
+    },
+    Need {
+        what: "Go",
+        used_for: "running the sample that verifies a delivery in Go",
+        is_there: || works("go", &["version"]),
+        packages: &["golang-go"],
+    },
+    Need {
+        what: "Java with its compiler",
+        used_for: "running the sample that verifies a delivery in Java",
+        // Debian's smallest Java has the compiler as a module, and no program for it.
+        is_there: || works("java", &["--module", "jdk.compiler/com.sun.tools.javac.Main", "-version"]),
+        packages: &["default-jre-headless"],
+    },
+    Need {
+        what: "OpenSSL",
+        used_for: "running the sample that verifies a delivery in a shell",
+        is_there: || works("openssl", &["version"]),
+        packages: &["openssl"],
+    },
+    Need {
         what: "npm",
         used_for: "fetching axe-core, the judge of accessibility",
         is_there: || works("npm", &["--version"]),

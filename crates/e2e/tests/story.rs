@@ -156,6 +156,12 @@ impl Story {
         browser.click(Button, "Create Webhook").await;
         browser.sees("CRM").await;
         self.look("webhook-new").await;
+        browser.click(Link, "how to verify it").await;
+        browser.find(Heading, "Verify the signature").await;
+        self.look("webhook-verify").await;
+        browser.click(Link, "Python").await;
+        browser.find(Heading, "In Python").await;
+        self.look("webhook-verify-python").await;
     }
 
     /// The platform publishes an event that one webhook wants.
@@ -248,6 +254,21 @@ impl Story {
         browser.find(Heading, "No webhooks yet").await;
     }
 
+    /// The API reference, for the workspace that its reader came from, and back.
+    async fn read_reference(&self) {
+        let browser = &self.browser;
+        browser.click(Link, "API reference").await;
+        browser.find(Heading, "API reference").await;
+        self.look("reference").await;
+        browser.click(Link, "Webhooks").await;
+        browser.find(Heading, "Create a webhook").await;
+        browser.sees("/v1/workspaces/ws_").await;
+        self.look("reference-webhooks").await;
+        browser.back().await;
+        browser.back().await;
+        browser.find(Heading, "Overview").await;
+    }
+
     async fn open_section(&self, name: &str) {
         self.browser.click(Link, name).await;
         self.browser.find(Heading, name).await;
@@ -264,6 +285,7 @@ async fn tell(look: Look, pictures: &'static str) {
     let mut story = Story::begin(look, pictures).await;
     story.set_up().await;
     story.to_developer().await;
+    story.read_reference().await;
     let secret_key = story.create_key().await;
     story.edit_key().await;
     story.revoke_key(&secret_key).await;

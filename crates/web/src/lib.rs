@@ -42,13 +42,14 @@ pub fn site_with_metrics(app: App, render: RenderMetrics) -> Site {
 }
 
 fn routes(app: App) -> Router {
+    let (api, document) = api::router(&app);
     Router::new()
-        .merge(api::router(&app))
+        .merge(api)
         .merge(health::router())
         .merge(problem_pages::router())
         .merge(secret_scanning::router())
         .with_state(app.clone())
-        .merge(ui::router(app))
+        .merge(ui::router(app, document))
 }
 
 fn enveloped(app: &App, routes: Router) -> Site {

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::header;
 use keybell_app::App;
 
-/// The routes of every version, and `/openapi.json` made from them.
-pub(crate) fn router(app: &App) -> Router<App> {
+/// The routes of every version with `/openapi.json` made from them, and that document.
+pub(crate) fn router(app: &App) -> (Router<App>, Bytes) {
     let (routes, document) = v1::router(app).split_for_parts();
     let document = Bytes::from(openapi::finished(document).to_string());
+    let served = document.clone();
     let serve = move || {
-        let document = document.clone();
+        let document = served.clone();
         async move { ([(header::CONTENT_TYPE, "application/json")], document) }
     };
-    routes.route("/openapi.json", get(serve))
+    (routes.route("/openapi.json", get(serve)), document)
 }

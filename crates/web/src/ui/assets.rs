@@ -51,8 +51,8 @@ static SCRIPTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// FNV-1a, 64 bits: it only has to change when an asset does.
-fn fingerprint(bytes: &[u8]) -> u64 {
+/// FNV-1a, 64 bits: it only has to change when what it is of does.
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))

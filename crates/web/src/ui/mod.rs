@@ -11,6 +11,7 @@ mod fields;
 mod home;
 mod keys;
 mod overview;
+mod reference;
 #[cfg(test)]
 mod samples;
 mod sessions;
@@ -25,6 +26,7 @@ mod webhooks;
 use axum::Router;
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
+use bytes::Bytes;
 use keybell_app::App;
 use keybell_app::idempotency::{Repeatable, UnderWay};
 use keybell_core::{Code, Problem};
@@ -35,8 +37,8 @@ use signed::Inside;
 /// Most characters of a form's token that are looked at; ours have 32.
 const FORM_TOKEN_CHARS_MAX: usize = 64;
 
-/// The routes of the pages.
-pub fn router(app: App) -> Router {
+/// The routes of the pages. `document` is the API's, which the reference is made of.
+pub fn router(app: App, document: Bytes) -> Router {
     Router::new()
         .merge(home::router())
         .merge(sign_in::router())
@@ -47,6 +49,7 @@ pub fn router(app: App) -> Router {
         .merge(webhooks::router())
         .merge(deliveries::router())
         .merge(audit_log::router())
+        .merge(reference::router(document))
         .with_state(app.clone())
         .layer(middleware::from_fn_with_state(app, around::around))
         .merge(assets::router())

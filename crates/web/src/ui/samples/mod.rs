@@ -3,6 +3,7 @@
 mod access;
 mod deliveries;
 mod keys;
+mod reference;
 mod webhooks;
 mod workspace;
 
@@ -84,6 +85,7 @@ impl Sample<'_> {
             self.key_pages(),
             self.webhook_pages(),
             self.delivery_pages(),
+            self.reference_pages(),
         ]
         .concat()
     }

@@ -4,6 +4,7 @@ use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::deliveries::AttemptView;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, CopyField, Field, Tone, When};
+use crate::ui::view::verify::{Sample as Program, VerifyPage};
 use crate::ui::view::webhooks::{
     DeletePage, EventGroup, HeaderRow, SecretPage, TestPage, WebhookFormPage, WebhookPage, WebhookRow,
     WebhooksPage,
@@ -65,6 +66,25 @@ impl Sample<'_> {
             }),
             may_reveal: self.full,
         };
+        let verify = VerifyPage {
+            frame: self.frame(Section::Webhooks),
+            name: self.say("Warehouse"),
+            href: format!("{list}/whk_1"),
+            list: list.clone(),
+            content_type: "JSON",
+            languages: vec![
+                ("Python", "?language=python".to_owned(), true),
+                ("Go", "?language=go".to_owned(), false),
+            ],
+            sample: Program {
+                language: "Python",
+                file: "verify.py",
+                needs: "Nothing but the standard library.",
+                body: "in Django `request.body`.",
+                run: "python3 verify.py",
+                text: "if 1 < 2 and '</code>':\n    pass\n",
+            },
+        };
         let delete = DeletePage {
             frame: self.frame(Section::Webhooks),
             name: self.say("Warehouse"),
@@ -90,6 +110,7 @@ impl Sample<'_> {
             ("webhook", drawn(&webhook)),
             ("webhook-secret", drawn(&secret(false))),
             ("webhook-secret-revealed", drawn(&secret(true))),
+            ("webhook-verify", drawn(&verify)),
             ("webhook-delete", drawn(&delete)),
             ("webhook-test", drawn(&test(None))),
             ("webhook-tested", drawn(&test(Some(self.attempt(1, self.full))))),

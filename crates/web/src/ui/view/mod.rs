@@ -6,5 +6,7 @@ pub mod deliveries;
 pub mod frame;
 pub mod keys;
 pub mod parts;
+pub mod reference;
+pub mod verify;
 pub mod webhooks;
 pub mod workspace;

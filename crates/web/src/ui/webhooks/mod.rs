@@ -7,6 +7,7 @@ mod picker;
 mod secret;
 mod switch;
 mod test;
+mod verify;
 mod written;
 
 use axum::Router;
@@ -32,6 +33,7 @@ pub(super) fn router() -> Router<App> {
         .route(&format!("{WEBHOOKS}/{{webhook}}/test"), get(test::ask).post(test::send))
         .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
         .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
+        .route(&format!("{WEBHOOKS}/{{webhook}}/verify"), get(verify::show))
 }
 
 /// Where the list is.

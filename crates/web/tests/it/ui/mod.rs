@@ -5,5 +5,7 @@ mod browser;
 mod deliveries;
 mod everywhere;
 mod keys;
+mod reference;
 mod resend;
+mod verify;
 mod webhooks;
