@@ -6,6 +6,7 @@
 mod around;
 mod assets;
 mod audit_log;
+pub mod charts;
 mod deliveries;
 mod fields;
 mod home;
