@@ -12,6 +12,7 @@ mod fields;
 mod home;
 mod keys;
 mod overview;
+mod period;
 #[cfg(test)]
 mod samples;
 mod sessions;
