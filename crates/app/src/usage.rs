@@ -4,6 +4,7 @@
 //! [`LAST_USES_EVERY`] of when keys were last used. An orderly end loses nothing.
 
 mod read;
+mod read_many;
 mod write;
 
 use std::collections::{HashMap, VecDeque};

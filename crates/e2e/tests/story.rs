@@ -112,6 +112,9 @@ impl Story {
     async fn edit_key(&self) {
         let browser = &self.browser;
         self.open_section("API keys").await;
+        browser.click(Link, "Nightly import").await;
+        browser.sees("1 of 1 requests in the last 24 hours were let through.").await;
+        self.look("key").await;
         browser.click(Link, "Edit Nightly import").await;
         browser.find(Heading, "Edit Nightly import").await;
         self.look("key-edit").await;
@@ -231,6 +234,13 @@ impl Story {
         let browser = &self.browser;
         self.open_section("Webhooks").await;
         self.look("webhooks").await;
+        browser.click(Link, "CRM").await;
+        browser.sees("1 of 1 attempts in the last 24 hours succeeded.").await;
+        browser.click(Button, "The numbers as a table").await;
+        self.look("webhook").await;
+        browser.click(Link, "30 days").await;
+        browser.sees("Days are days of UTC.").await;
+        self.open_section("Webhooks").await;
         for state in ["false", "true"] {
             browser.click(Switch, "CRM is on").await;
             let switched = async || {

@@ -1,9 +1,17 @@
 // Times in the reader's own zone and language; the page itself has them in UTC.
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+// What a time is cut down to, by the name of its attribute.
+const clock = { hour: "2-digit", minute: "2-digit" };
+const shapes = {
+  day: new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }),
+  hour: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...clock }),
+  clock: new Intl.DateTimeFormat(undefined, clock),
+  utcDay: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" }),
+};
 
 function near(seconds) {
   const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
@@ -19,9 +27,15 @@ function write(time) {
   if (Number.isNaN(at.getTime())) return;
   const seconds = (at - Date.now()) / 1000;
   const close = time.hasAttribute("data-relative") && Math.abs(seconds) < 7 * 86400;
-  const written = time.hasAttribute("data-day") ? day : full;
-  time.textContent = close ? near(seconds) : written.format(at);
-  time.title = exact.format(at);
+  const shape = Object.keys(shapes).find((name) => name in time.dataset);
+  time.textContent = close ? near(seconds) : (shapes[shape] ?? full).format(at);
+  if (shape !== "utcDay") time.title = exact.format(at);
+}
+
+// What is told where the pointer rests on a chart begins with its time.
+for (const title of document.querySelectorAll("svg title[data-at]")) {
+  const told = title.textContent.slice(title.textContent.indexOf(": "));
+  title.textContent = shapes.hour.format(new Date(title.dataset.at)) + told;
 }
 
 localize();

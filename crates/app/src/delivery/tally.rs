@@ -79,19 +79,19 @@ impl Tallies {
         }
     }
 
-    /// What waits of one webhook, by minute, and how many writings were begun.
+    /// What waits of the webhooks of a workspace that are `wanted`, by minute, and how many writings were begun.
     pub(crate) fn look(
         &self,
         waiting: &mut Waiting,
         workspace: WorkspaceId,
-        webhook: WebhookId,
-    ) -> (Vec<(Timestamp, AttemptCounts)>, u64) {
+        wanted: impl Fn(WebhookId) -> bool,
+    ) -> (Vec<(WebhookId, Timestamp, AttemptCounts)>, u64) {
         self.gather(waiting);
         let first = (workspace, 0, WebhookId::from_bytes([0; 16]));
         let last = (workspace, u32::MAX, WebhookId::from_bytes([0xff; 16]));
         let of_workspace = waiting.counts.range(first..=last);
-        let of_webhook = of_workspace.filter(|((_, _, known), _)| *known == webhook);
-        let found = of_webhook.map(|((_, minute, _), counts)| (instant(*minute), counts.clone()));
+        let found = of_workspace.filter(|((_, _, webhook), _)| wanted(*webhook));
+        let found = found.map(|((_, minute, webhook), counts)| (*webhook, instant(*minute), counts.clone()));
         (found.collect(), waiting.written)
     }
 }

@@ -31,6 +31,8 @@ pub struct Webhook {
     pub status: WebhookStatus,
     /// Why it is switched off; `None` while it is on.
     pub disabled_reason: Option<DisabledReason>,
+    /// Since when every attempt failed; `None` where the last one did not.
+    pub failing_since: Option<Timestamp>,
     /// How often it may be called.
     pub rate_limit: Option<WebhookRateLimit>,
     /// How many requests to it may be under way at once, where it has a limit of its own.
@@ -100,6 +102,7 @@ impl Webhook {
             enabled: record.disabled.is_none(),
             status,
             disabled_reason: record.disabled,
+            failing_since: record.failing_since,
             rate_limit: record.rate_limit,
             max_in_flight: record.max_in_flight,
             metadata: record.metadata,

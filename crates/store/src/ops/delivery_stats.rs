@@ -2,7 +2,7 @@
 //!
 //! Kept as [`usage`](super::usage) is: a row holds the counts of all webhooks of a workspace in one value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
@@ -107,6 +107,72 @@ impl Query for StatsOfWebhook {
             if let Some(counts) = decode(row.bytes(1)?)?.get(&self.id) {
                 found.entry(row.at(0)?).or_default().add(counts);
             }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// How the attempts of some webhooks of a workspace went, each by step, oldest first: of a page of webhooks in one reading.
+/// Webhooks and steps without an attempt are left out.
+#[derive(Debug)]
+pub struct StatsOfWebhooks {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The webhooks.
+    pub ids: BTreeSet<WebhookId>,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for StatsOfWebhooks {
+    const NAME: &'static str = "delivery_stats.of_webhooks";
+    type Out = BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let args =
+            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
+        let mut found: Self::Out = BTreeMap::new();
+        tx.rows(&BETWEEN, &args, &mut |row| {
+            let at = row.at(0)?;
+            for (id, counts) in decode(row.bytes(1)?)?.iter().filter(|(id, _)| self.ids.contains(id)) {
+                found.entry(*id).or_default().entry(at).or_default().add(counts);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// How the attempts of all webhooks of a workspace went together, by step, oldest first, those that were deleted since
+/// included. Steps without an attempt are left out.
+#[derive(Debug)]
+pub struct StatsOfWorkspace {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for StatsOfWorkspace {
+    const NAME: &'static str = "delivery_stats.of_workspace";
+    type Out = BTreeMap<Timestamp, AttemptCounts>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let args =
+            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
+        let mut found: Self::Out = BTreeMap::new();
+        tx.rows(&BETWEEN, &args, &mut |row| {
+            let sum = found.entry(row.at(0)?).or_default();
+            decode(row.bytes(1)?)?.values().for_each(|counts| sum.add(counts));
             Ok(())
         })?;
         Ok(found)

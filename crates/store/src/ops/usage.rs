@@ -3,7 +3,7 @@
 //! A row holds the counts of all keys of a workspace in one value. So what is written grows with time and not with
 //! requests, a chart of all keys reads as many rows as it has points, and the database never looks inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
@@ -124,6 +124,77 @@ impl Query for UsageOfKey {
         tx.rows(&BETWEEN, &args, &mut |row| {
             if let Some(counts) = decode_one(row.bytes(1)?, self.id)? {
                 *used.entry(row.at(0)?).or_insert_with(Counts::default) += counts;
+            }
+            Ok(())
+        })?;
+        Ok(used)
+    }
+}
+
+/// How some keys of a workspace were used, each by step, oldest first: of a page of keys in one reading. Keys and steps
+/// without a use are left out.
+#[derive(Debug)]
+pub struct UsageOfKeys {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The keys.
+    pub ids: BTreeSet<KeyId>,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for UsageOfKeys {
+    const NAME: &'static str = "usage.of_keys";
+    type Out = BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let args =
+            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
+        let mut used: Self::Out = BTreeMap::new();
+        tx.rows(&BETWEEN, &args, &mut |row| {
+            let (at, mut reader) = (row.at(0)?, Reader::of(row.bytes(1)?)?);
+            while let Some(id) = reader.id()? {
+                let counts = reader.counts()?;
+                if self.ids.contains(&id) {
+                    *used.entry(id).or_default().entry(at).or_default() += counts;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(used)
+    }
+}
+
+/// How all keys of a workspace were used together, by step, oldest first, those that were revoked since included. Steps
+/// without a use are left out.
+#[derive(Debug)]
+pub struct UsageOfWorkspace {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for UsageOfWorkspace {
+    const NAME: &'static str = "usage.of_workspace";
+    type Out = BTreeMap<Timestamp, Counts>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let args =
+            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
+        let mut used: Self::Out = BTreeMap::new();
+        tx.rows(&BETWEEN, &args, &mut |row| {
+            let (sum, mut reader) = (used.entry(row.at(0)?).or_default(), Reader::of(row.bytes(1)?)?);
+            while reader.id()?.is_some() {
+                *sum += reader.counts()?;
             }
             Ok(())
         })?;

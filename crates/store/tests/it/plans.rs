@@ -79,3 +79,15 @@ async fn what_one_webhook_missed_is_found_past_what_others_have_between() {
         assert!(!plan.iter().any(through), "{name}: {plan:#?}");
     }
 }
+
+#[tokio::test]
+async fn the_counts_of_a_time_are_a_range_of_their_table_in_its_order() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for name in ["usage::BETWEEN", "delivery_stats::BETWEEN"] {
+        let plan = plan(&database, &format!("keybell_store::ops::{name}"));
+        let range = "USING PRIMARY KEY (workspace_id=? AND step=? AND at>? AND at<?)";
+        assert!(matches!(&plan[..], [line] if line.ends_with(range)), "{name}: {plan:#?}");
+    }
+}

@@ -6,11 +6,13 @@
 mod around;
 mod assets;
 mod audit_log;
+pub mod charts;
 mod deliveries;
 mod fields;
 mod home;
 mod keys;
 mod overview;
+mod period;
 mod reference;
 #[cfg(test)]
 mod samples;

@@ -47,11 +47,11 @@ fn hostile_words_stay_words() {
 fn every_page_has_one_title_one_heading_a_language_and_one_main_part() {
     for (name, page, _) in pages() {
         for (selector, many) in
-            [("title", 1), ("h1", 1), ("main#main", 1), ("html[lang]", 1), ("[role=status]#said", 1)]
+            [("head title", 1), ("h1", 1), ("main#main", 1), ("html[lang]", 1), ("[role=status]#said", 1)]
         {
             assert_eq!(all(&page, selector).len(), many, "{name}: {selector}");
         }
-        assert!(!text(&all(&page, "title")[0]).starts_with('·'), "{name}: an empty title");
+        assert!(!text(&all(&page, "head title")[0]).starts_with('·'), "{name}: an empty title");
     }
 }
 

@@ -132,6 +132,23 @@ pub(super) const STEPS: &[Step] = &[
             until: dice.at(),
         })
     }),
+    ("delivery_stats.of_webhooks", |dice| {
+        read(delivery_stats::StatsOfWebhooks {
+            workspace: dice.workspace(),
+            ids: (0..dice.small(4)).map(|_| dice.webhook()).collect(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        })
+    }),
+    ("delivery_stats.of_workspace", |dice| {
+        read(delivery_stats::StatsOfWorkspace {
+            workspace: dice.workspace(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        })
+    }),
     ("delivery_stats.delete_old", |dice| {
         write(delivery_stats::DeleteOldStats {
             workspace: dice.workspace(),

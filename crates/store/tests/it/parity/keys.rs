@@ -129,6 +129,25 @@ pub(super) const STEPS: &[Step] = &[
         };
         read_as(question, |used| format!("{used:?}"))
     }),
+    ("usage.of_keys", |dice| {
+        let question = usage::UsageOfKeys {
+            workspace: dice.workspace(),
+            ids: (0..dice.small(4)).map(|_| key_id(dice)).collect(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        };
+        read_as(question, |used| format!("{used:?}"))
+    }),
+    ("usage.of_workspace", |dice| {
+        let question = usage::UsageOfWorkspace {
+            workspace: dice.workspace(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        };
+        read_as(question, |used| format!("{used:?}"))
+    }),
     ("retention.delete_usage", |dice| {
         write(retention::DeleteOldUsage {
             workspace: dice.workspace(),

@@ -6,17 +6,19 @@ use keybell_app::keys::{KeyFilter, SEARCH_CHARS_MAX};
 use keybell_app::{App, Page};
 use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
-use keybell_core::key::{ApiKey, KeyStatus};
+use keybell_core::key::{ApiKey, Counts, KeyStatus};
 
 use super::list_of;
 use crate::envelope::base_url;
 use crate::problem::Answer;
+use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
 use crate::ui::page;
+use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyRow, KeysPage};
-use crate::ui::view::parts::{Badge, Tone, When};
+use crate::ui::view::parts::{Badge, Lately, Tone, When};
 
 /// How long before its end a key's expiry is a warning, in seconds: a week, to put another in its place.
 const EXPIRES_SOON_SECONDS: u64 = 7 * 86_400;
@@ -28,6 +30,10 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let is_later_page = cursor.is_some();
     let filter = KeyFilter { status, environment: None, search: search.clone() };
     let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
+    let now = app.now();
+    let ids = listing.data.iter().map(|key| key.id).collect();
+    let lately = Period::Month.question(now);
+    let mut used = app.usage_of_keys(here.grant::<ReadKeys>()?, ids, lately).await?;
 
     let list = list_of(&here);
     let mut kept = form_urlencoded::Serializer::new(String::new());
@@ -40,14 +46,20 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
         if kept.is_empty() { format!("{list}?{cursor}") } else { format!("{list}?{kept}&{cursor}") }
     });
-    let now = app.now();
     let base = base_url(&app);
     Ok(page(&KeysPage {
         frame: here.frame(Section::Keys),
         is_filtered: search.is_some() || status.is_some(),
         search: search.unwrap_or_default(),
         statuses: statuses(status),
-        rows: listing.data.into_iter().map(|key| row(&app, &here, &list, key, now)).collect(),
+        rows: listing
+            .data
+            .into_iter()
+            .map(|key| KeyRow {
+                use_lately: used.remove(&key.id).map(use_lately),
+                ..row(&app, &here, &list, key, now)
+            })
+            .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
         older,
         is_later_page,
@@ -64,7 +76,8 @@ fn statuses(chosen: Option<KeyStatus>) -> Vec<(&'static str, &'static str, bool)
     [("", "Any")].into_iter().chain(labels).map(|(known, label)| (known, label, known == word)).collect()
 }
 
-fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> KeyRow {
+/// A key as a row of the list, and as the head of its own page.
+pub(super) fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> KeyRow {
     let status = key.status(now);
     let id = key.public_identifier(app.brand()).to_string();
     let may_manage = status != KeyStatus::Revoked && here.may::<ManageKeys>(&key.created_by.id);
@@ -80,6 +93,7 @@ fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> Key
         created_by: key.created_by.name,
         last_used: key.last_used_at.map(When::near),
         last_used_from: key.last_used_from,
+        use_lately: None,
         expires: key.expires_at.map(When::day),
         expiry_badge: key
             .expires_at
@@ -90,6 +104,17 @@ fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timestamp) -> Key
         may_edit: may_manage,
         may_revoke: may_manage,
     }
+}
+
+/// The use of a key in the last 30 days: `1,204 requests in 30 days, 12 refused`.
+fn use_lately(used: Vec<(Timestamp, Counts)>) -> Lately {
+    let used = Timeline::of(used, Period::Month.step(), |sum: &mut Counts, more| *sum += *more)
+        .map(Outcomes::of_requests);
+    let sum = Outcomes::sum(used.values());
+    let requests = if sum.all() == 1 { "request" } else { "requests" };
+    let refused = if sum.bad == 0 { String::new() } else { format!(", {} refused", grouped(sum.bad)) };
+    let said = format!("{} {requests} in 30 days{refused}", grouped(sum.all()));
+    Lately { spark: Sparkline::of(&used), said }
 }
 
 fn expiry_badge(at: Timestamp, now: Timestamp) -> Option<Badge> {

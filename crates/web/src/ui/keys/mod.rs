@@ -3,6 +3,7 @@
 mod expiry;
 mod form;
 mod list;
+mod one;
 mod revoke;
 mod rotate;
 mod shown;
@@ -21,6 +22,7 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route(KEYS, get(list::list))
         .route(&format!("{KEYS}/new"), get(form::new).post(form::create))
+        .route(&format!("{KEYS}/{{key}}"), get(one::one))
         .route(&format!("{KEYS}/{{key}}/edit"), get(form::edit).post(form::save))
         .route(&format!("{KEYS}/{{key}}/revoke"), get(revoke::ask).post(revoke::revoke))
         .route(&format!("{KEYS}/{{key}}/rotate"), get(rotate::ask).post(rotate::rotate))

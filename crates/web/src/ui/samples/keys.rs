@@ -3,10 +3,10 @@
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::keys::{
-    EditedKey, KeyAgainPage, KeyFormPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage, RotatePage,
-    ScopeGroup,
+    EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage,
+    RotatePage, ScopeGroup,
 };
-use crate::ui::view::parts::{Badge, CopyField, Field, Tone, When};
+use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 
 impl Sample<'_> {
     pub(super) fn key_row(&self, name: &str, id: &str, status: Badge, used: bool) -> KeyRow {
@@ -25,6 +25,7 @@ impl Sample<'_> {
             created_by: self.say("Ada Lovelace"),
             last_used: used.then(|| When::near(at(-3))),
             last_used_from: used.then(|| self.say("198.51.100.7")),
+            use_lately: used.then(|| self.lately("1,204 requests in 30 days, 12 refused")),
             expires: used.then(|| When::day(at(8_000))),
             expiry_badge: used.then(|| Badge::new(Tone::Warn, "Expires soon")),
             may_edit: status.tone != Tone::Plain,
@@ -54,6 +55,20 @@ impl Sample<'_> {
             is_later_page: false,
             newest: list.clone(),
             curl: self.say("curl https://api.northwind.example/v1/portfolios \\\n  -H \"Authorization: Bearer $SECRET_KEY\""),
+        };
+        let key = KeyPage {
+            frame: self.frame(Section::Keys),
+            key: self.key_row(
+                "Warehouse import",
+                "kb_live_7Hq2mZxK9TbW",
+                Badge::new(Tone::Good, "Active"),
+                self.full,
+            ),
+            list: list.clone(),
+            periods: vec![Choice { label: "24 hours", href: "?period=24h".to_owned(), is_chosen: true }],
+            chart: self.requests_chart(),
+            refusals: self.some(|| vec![("Over a rate limit", "12".to_owned())]),
+            networks: self.some(|| vec![self.say("192.0.2.0/24"), "2001:db8::/32".to_owned()]),
         };
         let new_key = NewKeyPage {
             frame: self.frame(Section::Keys),
@@ -90,6 +105,7 @@ impl Sample<'_> {
         };
         vec![
             ("keys", drawn(&keys)),
+            ("key", drawn(&key)),
             ("key-form", drawn(&self.key_form(false))),
             ("key-edit", drawn(&self.key_form(true))),
             ("key-new", drawn(&new_key)),

@@ -1,6 +1,7 @@
 //! Every page, filled with `word` wherever a person can write something; with nothing in its lists, or with a few of each.
 
 mod access;
+mod charts;
 mod deliveries;
 mod keys;
 mod reference;

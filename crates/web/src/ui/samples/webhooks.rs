@@ -3,11 +3,11 @@
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::deliveries::AttemptView;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{Badge, CopyField, Field, Tone, When};
+use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 use crate::ui::view::verify::{Sample as Program, VerifyPage};
 use crate::ui::view::webhooks::{
-    DeletePage, EventGroup, HeaderRow, SecretPage, TestPage, WebhookFormPage, WebhookPage, WebhookRow,
-    WebhooksPage,
+    DeletePage, EventGroup, HeaderRow, Health, SecretPage, TestPage, WebhookFormPage, WebhookPage,
+    WebhookRow, WebhooksPage,
 };
 
 impl Sample<'_> {
@@ -22,6 +22,7 @@ impl Sample<'_> {
             content_type: "JSON",
             status,
             enabled,
+            lately: enabled.then(|| self.lately("99 % of 214 attempts succeeded")),
             last_delivery: enabled.then(|| When::near(at(-3))),
             may_manage: true,
             switch_from: "list",
@@ -44,7 +45,24 @@ impl Sample<'_> {
             list: list.clone(),
             id: CopyField::new("webhook-id", "Webhook id", "whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
             description: self.say("Feeds the warehouse"),
-            disabled_because: (!self.full).then_some("The endpoint answered 410 Gone."),
+            health: if self.full {
+                Health {
+                    badge: Badge::new(Tone::Bad, "Failing"),
+                    since: Some(When::at(at(-90))),
+                    said: self.say("Nothing has succeeded since."),
+                }
+            } else {
+                Health {
+                    badge: Badge::new(Tone::Plain, "New"),
+                    since: None,
+                    said: self.say("No delivery has come to its end yet."),
+                }
+            },
+            periods: vec![
+                Choice { label: "24 hours", href: "?period=24h".to_owned(), is_chosen: true },
+                Choice { label: "7 days", href: "?period=7d".to_owned(), is_chosen: false },
+            ],
+            charts: [self.attempts_chart(), self.latency_chart()],
             headers: self.some(|| vec![(self.say("x-api-key"), self.say("secret, set"))]),
             created: When::at(at(-9_000)),
             created_by: self.say("Ada Lovelace"),
@@ -93,16 +111,6 @@ impl Sample<'_> {
             back: list.clone(),
             list: list.clone(),
         };
-        let test = |outcome: Option<AttemptView>| TestPage {
-            frame: self.frame(Section::Webhooks),
-            webhook: (self.say("Warehouse"), format!("{list}/whk_1")),
-            url: self.say("https://hooks.evergreen.example/northwind"),
-            list: list.clone(),
-            action: "#".to_owned(),
-            event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
-            outcome,
-            errors: self.errors(),
-        };
         vec![
             ("webhooks", drawn(&webhooks)),
             ("webhook-form", drawn(&self.webhook_form(false))),
@@ -112,9 +120,22 @@ impl Sample<'_> {
             ("webhook-secret-revealed", drawn(&secret(true))),
             ("webhook-verify", drawn(&verify)),
             ("webhook-delete", drawn(&delete)),
-            ("webhook-test", drawn(&test(None))),
-            ("webhook-tested", drawn(&test(Some(self.attempt(1, self.full))))),
+            ("webhook-test", drawn(&self.webhook_test(None))),
+            ("webhook-tested", drawn(&self.webhook_test(Some(self.attempt(1, self.full))))),
         ]
+    }
+
+    fn webhook_test(&self, outcome: Option<AttemptView>) -> TestPage {
+        TestPage {
+            frame: self.frame(Section::Webhooks),
+            webhook: (self.say("Warehouse"), "#".to_owned()),
+            url: self.say("https://hooks.evergreen.example/northwind"),
+            list: format!("{DEVELOPER}/webhooks"),
+            action: "#".to_owned(),
+            event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
+            outcome,
+            errors: self.errors(),
+        }
     }
 
     fn webhook_form(&self, editing: bool) -> WebhookFormPage {

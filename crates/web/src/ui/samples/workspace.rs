@@ -38,6 +38,8 @@ impl Sample<'_> {
             keys_other: usize::from(self.full),
             webhooks_active: if self.full { "2" } else { "0" }.to_owned(),
             webhooks_other: usize::from(self.full),
+            keys_chart: self.full.then(|| self.requests_chart()),
+            webhooks_chart: self.full.then(|| self.attempts_chart()),
             may_manage_keys: true,
             may_manage_webhooks: true,
             is_new: !self.full,

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::{Badge, CopyField, Errors, Field, Icon, When};
+use super::parts::{Badge, Choice, CopyField, Errors, Field, Icon, Lately, When};
+use crate::ui::charts::Chart;
 
 /// The list of API keys.
 #[derive(Template)]
@@ -55,6 +56,8 @@ pub struct KeyRow {
     pub last_used: Option<When>,
     /// From where it was last used.
     pub last_used_from: Option<String>,
+    /// How it was used lately; `None` where it was not.
+    pub use_lately: Option<Lately>,
     /// When it expires.
     pub expires: Option<When>,
     /// What is to be said about that, such as `Expires soon`.
@@ -67,6 +70,26 @@ pub struct KeyRow {
     pub may_edit: bool,
     /// Whether the person may revoke and rotate it.
     pub may_revoke: bool,
+}
+
+/// One key.
+#[derive(Template)]
+#[template(path = "key.html")]
+pub struct KeyPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The key.
+    pub key: KeyRow,
+    /// Where the list is.
+    pub list: String,
+    /// The time that the chart shows.
+    pub periods: Vec<Choice>,
+    /// How it was used.
+    pub chart: Chart,
+    /// How often it was refused, and why, the most frequent first.
+    pub refusals: Vec<(&'static str, String)>,
+    /// From where it may be used; empty for everywhere.
+    pub networks: Vec<String>,
 }
 
 /// The form to create or edit a key.

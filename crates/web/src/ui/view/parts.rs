@@ -7,6 +7,8 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use keybell_core::{FieldError, Timestamp};
 
+use crate::ui::charts::Sparkline;
+
 /// A drawing beside a word, or alone in a button that has a name.
 #[derive(Clone, Copy)]
 pub struct Icon(pub &'static str);
@@ -23,6 +25,9 @@ enum Shown {
     Exact,
     Near,
     Day,
+    Hour,
+    Clock,
+    UtcDay,
 }
 
 /// A state in a word, with a mark and a colour.
@@ -45,6 +50,26 @@ pub enum Tone {
     Bad,
     /// Neither.
     Plain,
+}
+
+/// A link to the same page with something else chosen.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What is chosen by it.
+    pub label: &'static str,
+    /// Where it leads.
+    pub href: String,
+    /// Whether it is what is shown.
+    pub is_chosen: bool,
+}
+
+/// How something went lately, in the row of a list.
+#[derive(Clone, Debug)]
+pub struct Lately {
+    /// The picture.
+    pub spark: Sparkline,
+    /// What it shows, in words.
+    pub said: String,
 }
 
 /// One labelled field of a form.
@@ -143,18 +168,51 @@ impl When {
     pub fn day(at: Timestamp) -> Self {
         When { at, shown: Shown::Day }
     }
+
+    /// Its day and the time of the day, for what is near.
+    pub fn hour(at: Timestamp) -> Self {
+        When { at, shown: Shown::Hour }
+    }
+
+    /// The time of the day alone, where the day is plain.
+    pub fn clock(at: Timestamp) -> Self {
+        When { at, shown: Shown::Clock }
+    }
+
+    /// A day of UTC as such. In the reader's zone it would begin at another hour, and often on another day: it stays.
+    pub fn utc_day(at: Timestamp) -> Self {
+        When { at, shown: Shown::UtcDay }
+    }
+
+    /// The same in UTC and without marks, for a text that can have none.
+    pub fn in_utc(self) -> String {
+        let exact = self.at.to_string();
+        let readable = readable(&exact);
+        let (day, time) = readable.split_once(", ").unwrap_or((&readable, ""));
+        let (day_and_month, clock) =
+            (day.rsplit_once(' ').map_or(day, |(day, _)| day), time.get(..5).unwrap_or_default());
+        match self.shown {
+            Shown::Exact | Shown::Near => readable,
+            Shown::Day => day.to_owned(),
+            Shown::Hour => format!("{day_and_month}, {clock}"),
+            Shown::Clock => clock.to_owned(),
+            Shown::UtcDay => day_and_month.to_owned(),
+        }
+    }
 }
 
 impl Display for When {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let exact = self.at.to_string();
-        let readable = readable(&exact);
+        let (exact, readable) = (self.at.to_string(), self.in_utc());
         match self.shown {
             Shown::Exact => write!(f, r#"<time datetime="{exact}">{readable}</time>"#),
             Shown::Near => write!(f, r#"<time datetime="{exact}" data-relative>{readable}</time>"#),
-            Shown::Day => {
-                let day = readable.split(',').next().unwrap_or_default();
-                write!(f, r#"<time datetime="{exact}" data-day>{day}</time>"#)
+            Shown::Day => write!(f, r#"<time datetime="{exact}" data-day>{readable}</time>"#),
+            Shown::Hour => write!(f, r#"<time datetime="{exact}" data-hour>{readable}</time>"#),
+            Shown::Clock => write!(f, r#"<time datetime="{exact}" data-clock>{readable}</time>"#),
+            Shown::UtcDay => {
+                let day = exact.split('T').next().unwrap_or_default();
+                write!(f, r#"<time datetime="{day}" data-utc-day>{readable}</time>"#)
             }
         }
     }
@@ -346,6 +404,19 @@ mod tests {
         assert_eq!(
             when,
             r#"<time datetime="2026-11-23T15:31:56.123Z" data-relative>23 Nov 2026, 15:31:56 UTC</time>"#
+        );
+    }
+
+    #[test]
+    fn the_times_of_charts_are_short_and_a_day_of_utc_has_no_hour() {
+        let at = Timestamp::from_micros(1_795_447_916_123_000);
+        assert_eq!(
+            [When::hour(at), When::clock(at), When::utc_day(at)].map(|when| when.to_string()),
+            [
+                r#"<time datetime="2026-11-23T15:31:56.123Z" data-hour>23 Nov, 15:31</time>"#,
+                r#"<time datetime="2026-11-23T15:31:56.123Z" data-clock>15:31</time>"#,
+                r#"<time datetime="2026-11-23" data-utc-day>23 Nov</time>"#,
+            ]
         );
     }
 

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::deliveries::AttemptView;
 use super::frame::Frame;
-use super::parts::{Badge, CopyField, Errors, Field, Icon, When};
+use super::parts::{Badge, Choice, CopyField, Errors, Field, Icon, Lately, Tone, When};
+use crate::ui::charts::Chart;
 
 /// The list of webhooks.
 #[derive(Template)]
@@ -40,6 +41,8 @@ pub struct WebhookRow {
     pub status: Badge,
     /// Whether it is on.
     pub enabled: bool,
+    /// How it went lately; `None` where nothing was sent.
+    pub lately: Option<Lately>,
     /// When it last sent.
     pub last_delivery: Option<When>,
     /// Whether the person may switch, edit and delete it.
@@ -123,8 +126,12 @@ pub struct WebhookPage {
     pub id: CopyField,
     /// Its description.
     pub description: String,
-    /// Why it is off.
-    pub disabled_because: Option<&'static str>,
+    /// How it is doing.
+    pub health: Health,
+    /// The time that the charts show.
+    pub periods: Vec<Choice>,
+    /// How attempts went, and how long they took.
+    pub charts: [Chart; 2],
     /// Its headers: name, and the value or that it is secret.
     pub headers: Vec<(String, String)>,
     /// When it was made, and by whom.
@@ -141,6 +148,27 @@ impl WebhookPage {
     /// Whether its deliveries can be ticked, to be made again: that is for the list of all of them.
     pub fn selects(&self) -> bool {
         false
+    }
+}
+
+/// How a webhook is doing, in words.
+pub struct Health {
+    /// In a word or two.
+    pub badge: Badge,
+    /// Since when.
+    pub since: Option<When>,
+    /// What that means, and what to do.
+    pub said: String,
+}
+
+impl Health {
+    /// How loudly it is told, where it is to be told loudly.
+    pub fn alarm(&self) -> Option<&'static str> {
+        match self.badge.tone {
+            Tone::Warn => Some("warn"),
+            Tone::Bad => Some("bad"),
+            Tone::Good | Tone::Plain => None,
+        }
     }
 }
 

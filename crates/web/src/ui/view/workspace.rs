@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::parts::{CopyField, Errors, Field, Icon, When};
+use crate::ui::charts::Chart;
 
 /// Which workspace?
 #[derive(Template)]
@@ -65,6 +66,10 @@ pub struct OverviewPage {
     pub webhooks_active: String,
     /// How many are off or failing.
     pub webhooks_other: usize,
+    /// How the keys were used, where there are any.
+    pub keys_chart: Option<Chart>,
+    /// How deliveries went, where there are webhooks.
+    pub webhooks_chart: Option<Chart>,
     /// Whether the person may make keys.
     pub may_manage_keys: bool,
     /// Whether the person may make webhooks.

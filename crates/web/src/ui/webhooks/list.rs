@@ -2,28 +2,40 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use keybell_app::webhooks::{DisabledReason, ShownHeader};
+use keybell_app::webhooks::ShownHeader;
 use keybell_app::{App, Page};
+use keybell_core::Timestamp;
+use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 
+use super::health::health_of;
 use super::{list_of, row, webhook_of};
 use crate::problem::Answer;
+use crate::ui::charts::{Outcomes, Sparkline, Timeline, Words, bars, grouped, latency, rate};
 use crate::ui::deliveries::latest_of;
 use crate::ui::fields::Fields;
 use crate::ui::page;
+use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{CopyField, When};
-use crate::ui::view::webhooks::{WebhookPage, WebhooksPage};
+use crate::ui::view::parts::{CopyField, Lately, When};
+use crate::ui::view::webhooks::{WebhookPage, WebhookRow, WebhooksPage};
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, Page::new(None, cursor)?).await?;
     let list = list_of(&here);
+    let ids = listing.data.iter().map(|webhook| webhook.id).collect();
+    let lately = Period::Day.question(app.now());
+    let mut went = app.stats_of_webhooks(here.grant::<ReadWebhooks>()?, ids, lately).await?;
+    let rows = listing.data.iter().map(|webhook| {
+        let lately = went.remove(&webhook.id).map(went_lately);
+        WebhookRow { lately, ..row(&here, webhook, "list") }
+    });
     Ok(page(&WebhooksPage {
         frame: here.frame(Section::Webhooks),
-        rows: listing.data.iter().map(|webhook| row(&here, webhook, "list")).collect(),
+        rows: rows.collect(),
         may_create: here.grant::<ManageWebhooks>().is_ok(),
         older: listing.next_cursor.map(|cursor| format!("{list}?cursor={cursor}")),
         is_later_page,
@@ -35,16 +47,26 @@ pub(super) async fn one(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    query: Fields,
 ) -> Answer<Response> {
     let webhook = webhook_of(&app, &here, &id).await?;
+    let period = Period::of(&query);
+    let question = period.question(app.now());
+    let went = app.webhook_stats(here.grant::<ReadWebhooks>()?, webhook.id, question).await?;
+    let went = Timeline::of(went, period.step(), AttemptCounts::add);
     let deliveries = latest_of(&app, &here, webhook.id).await?;
     Ok(page(&WebhookPage {
         frame: here.frame(Section::Webhooks),
         webhook: row(&here, &webhook, "page"),
         list: list_of(&here),
         id: CopyField::new("webhook-id", "Webhook id", webhook.id.to_string()),
+        health: health_of(&webhook, app.settings().delivery.disable_failing_after),
+        periods: period.choices(&format!("{}/{}", list_of(&here), webhook.id)),
+        charts: [
+            bars("attempts", Words::ATTEMPTS, period.spoken(), &went.map(Outcomes::of_attempts)),
+            latency("latency", period.spoken(), &went),
+        ],
         description: webhook.description,
-        disabled_because: webhook.disabled_reason.map(because),
         headers: webhook.headers.into_iter().map(header).collect(),
         created: When::at(webhook.created_at),
         created_by: webhook.created_by.name,
@@ -58,17 +80,12 @@ fn header(header: ShownHeader) -> (String, String) {
     (header.name, value.unwrap_or_else(|| "••••• (secret)".to_owned()))
 }
 
-const fn because(reason: DisabledReason) -> &'static str {
-    match reason {
-        DisabledReason::ByMember => {
-            "Somebody switched this webhook off. What waits is sent when it is on again."
-        }
-        DisabledReason::Gone => {
-            "The endpoint answered 410 Gone, so the webhook was switched off. What waits is sent when it is on again."
-        }
-        DisabledReason::Failing => {
-            "Every attempt failed for days, so the webhook was switched off. Mend the endpoint, then enable it: what waits \
-             is sent then."
-        }
-    }
+/// How attempts went in the last 24 hours: `99.1 % of 214`.
+fn went_lately(went: Vec<(Timestamp, AttemptCounts)>) -> Lately {
+    let went = Timeline::of(went, Period::Day.step(), AttemptCounts::add).map(Outcomes::of_attempts);
+    let sum = Outcomes::sum(went.values());
+    let all = sum.good.saturating_add(sum.bad);
+    let attempts = if all == 1 { "attempt" } else { "attempts" };
+    let said = format!("{} of {} {attempts} succeeded", rate(sum.good, all), grouped(all));
+    Lately { spark: Sparkline::of(&went), said }
 }

@@ -2,6 +2,7 @@
 
 mod delete;
 mod form;
+mod health;
 mod list;
 mod picker;
 mod secret;
@@ -77,6 +78,7 @@ fn row(here: &Inside, webhook: &Webhook, switch_from: &'static str) -> WebhookRo
             WebhookStatus::Disabled => Badge::new(Tone::Plain, "Disabled"),
         },
         enabled: webhook.enabled,
+        lately: None,
         last_delivery: webhook.last_delivery_at.map(When::near),
         may_manage: here.may::<ManageWebhooks>(&webhook.created_by.id),
         switch_from,

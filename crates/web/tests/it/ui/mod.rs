@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod charts;
 mod deliveries;
 mod everywhere;
 mod keys;
