@@ -11,6 +11,7 @@ mod fields;
 mod home;
 mod keys;
 mod overview;
+mod pretty;
 #[cfg(test)]
 mod samples;
 mod sessions;

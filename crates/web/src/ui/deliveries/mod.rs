@@ -2,7 +2,6 @@
 
 mod list;
 mod one;
-mod pretty;
 
 use std::collections::HashMap;
 

@@ -10,13 +10,13 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{badge, list_of, name_of, names_of, pretty, waits};
+use super::{badge, list_of, name_of, names_of, waits};
 use crate::problem::Answer;
-use crate::ui::page;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
+use crate::ui::{page, pretty};
 
 pub(super) async fn one(
     State(app): State<App>,
