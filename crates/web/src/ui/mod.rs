@@ -10,6 +10,7 @@ mod deliveries;
 mod fields;
 mod home;
 mod keys;
+mod listed;
 mod overview;
 mod pretty;
 #[cfg(test)]

@@ -6,11 +6,12 @@ use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
 use keybell_core::grant::ReadDeliveries;
-use keybell_core::{Code, Problem, WebhookId};
+use keybell_core::{Problem, WebhookId};
 
 use super::{list_of, name_of, names_of, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
+use crate::ui::listed::{address, kept, loaded};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
@@ -46,16 +47,9 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     };
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = match app.list_deliveries(grant, filter, Page::new(None, cursor)?).await {
-        Ok(listing) => ((listing.data, listing.next_cursor), None),
-        // A list that could not be read is not an empty one.
-        Err(problem) if matches!(problem.code, Code::Unavailable | Code::Internal) => {
-            ((Vec::new(), None), Some(problem))
-        }
-        Err(problem) => return Err(problem.into()),
-    };
+    let (found, problem) = loaded(app.list_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
     let list = list_of(&here);
-    let kept = kept(&query);
+    let kept = kept(&query, &FILTERS);
     let whole = webhook_id.map_or_else(|| list.clone(), |id| format!("{list}?webhook_id={id}"));
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
         known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
@@ -70,8 +64,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         event_types: event_type_names(&app)?,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
-        deliveries: found.0.into_iter().map(|delivery| row(&here, &names, delivery)).collect(),
-        older: found.1.map(|cursor| format!("{list}?{}", with(&kept, &cursor))),
+        deliveries: found.data.into_iter().map(|delivery| row(&here, &names, delivery)).collect(),
+        older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
         newest: whole,
         list,
@@ -93,14 +87,4 @@ pub(in crate::ui) async fn latest_of(
     let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
     let names = names_of(app, here).await?;
     Ok(listing.data.into_iter().map(|delivery| row(here, &names, delivery)).collect())
-}
-
-/// The filter as it stands in the address.
-fn kept(query: &Fields) -> Vec<(&'static str, String)> {
-    FILTERS.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
-}
-
-fn with(kept: &[(&'static str, String)], cursor: &str) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::new());
-    text.extend_pairs(kept).append_pair("cursor", cursor).finish()
 }
