@@ -6,12 +6,16 @@
 mod around;
 mod assets;
 mod audit_log;
+mod catalogue;
 mod deliveries;
+mod events;
+mod example;
 mod fields;
 mod home;
 mod keys;
 mod listed;
 mod overview;
+mod period;
 mod pretty;
 #[cfg(test)]
 mod samples;
@@ -48,6 +52,8 @@ pub fn router(app: App) -> Router {
         .merge(keys::router())
         .merge(webhooks::router())
         .merge(deliveries::router())
+        .merge(events::router())
+        .merge(catalogue::router())
         .merge(audit_log::router())
         .with_state(app.clone())
         .layer(middleware::from_fn_with_state(app, around::around))

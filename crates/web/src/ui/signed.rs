@@ -126,6 +126,7 @@ fn notice(word: &str) -> Option<&'static str> {
         "webhook-saved" => "The webhook was saved.",
         "webhook-enabled" => "The webhook is on. What waited is sent now.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",
+        "delivery-resent" => "It is sent again. Its status below says what came of it.",
         "webhook-deleted" => "The webhook was deleted.",
         "workspace-saved" => "The workspace was saved.",
         "session-ended" => "The session was ended.",

@@ -31,6 +31,11 @@ fn list_of(here: &Inside) -> String {
     format!("{}/deliveries", here.developer())
 }
 
+/// Where the deliveries of an event are.
+pub(super) fn of_event(here: &Inside, event: &str) -> String {
+    format!("{}?event_id={event}", list_of(here))
+}
+
 /// The names of the workspace's webhooks, as many as a page has.
 async fn names_of(app: &App, here: &Inside) -> Result<HashMap<WebhookId, String>, Problem> {
     let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
@@ -48,7 +53,7 @@ fn waits(delivery: &DeliverySummary) -> bool {
     delivery.status == DeliveryStatus::Pending && delivery.next_attempt_at.is_none()
 }
 
-fn badge(status: DeliveryStatus) -> Badge {
+pub(super) fn badge(status: DeliveryStatus) -> Badge {
     match status {
         DeliveryStatus::Pending => Badge::new(Tone::Warn, "Pending"),
         DeliveryStatus::Succeeded => Badge::new(Tone::Good, "Succeeded"),
@@ -57,7 +62,12 @@ fn badge(status: DeliveryStatus) -> Badge {
     }
 }
 
-fn row(here: &Inside, names: &HashMap<WebhookId, String>, delivery: DeliverySummary) -> DeliveryRow {
+/// A delivery as a row of a list.
+pub(super) fn row(
+    here: &Inside,
+    names: &HashMap<WebhookId, String>,
+    delivery: DeliverySummary,
+) -> DeliveryRow {
     let answer = match (delivery.last_response_status, delivery.attempts_made) {
         (Some(status), _) => status.to_string(),
         (None, 0) => "—".to_owned(),

@@ -10,13 +10,13 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{badge, list_of, name_of, names_of, waits};
+use super::{badge, list_of, name_of, names_of, of_event, waits};
 use crate::problem::Answer;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
-use crate::ui::{page, pretty};
+use crate::ui::{events, page, pretty};
 
 pub(super) async fn one(
     State(app): State<App>,
@@ -34,7 +34,8 @@ pub(super) async fn one(
     Ok(page(&DeliveryPage {
         frame: here.frame(Section::Deliveries),
         id: delivery.id.to_string(),
-        event_deliveries: format!("{list}?event_id={}", delivery.event_id),
+        event: format!("{}/{}", events::list_of(&here), delivery.event_id),
+        event_deliveries: of_event(&here, delivery.event_id.as_str()),
         event_id: delivery.event_id.to_string(),
         waits: waits(&delivery),
         event_type: delivery.event_type,

@@ -2,6 +2,7 @@
 
 mod access;
 mod deliveries;
+mod events;
 mod keys;
 mod webhooks;
 mod workspace;
@@ -84,6 +85,7 @@ impl Sample<'_> {
             self.key_pages(),
             self.webhook_pages(),
             self.delivery_pages(),
+            self.event_pages(),
         ]
         .concat()
     }

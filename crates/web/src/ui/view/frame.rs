@@ -69,6 +69,10 @@ pub enum Section {
     Webhooks,
     /// … Deliveries.
     Deliveries,
+    /// … Events.
+    Events,
+    /// … Event catalogue.
+    Catalogue,
 }
 
 impl Here {
@@ -79,7 +83,7 @@ impl Here {
 
     /// Whether the page is in the Developer part.
     pub fn in_developer(&self) -> bool {
-        matches!(self.section, Section::Overview | Section::Keys | Section::Webhooks | Section::Deliveries)
+        self.sections().iter().any(|(.., open)| *open)
     }
 
     /// Whether the page is in the Settings.
@@ -110,6 +114,8 @@ impl Here {
             ("API keys", "/api-keys", Section::Keys),
             ("Webhooks", "/webhooks", Section::Webhooks),
             ("Deliveries", "/deliveries", Section::Deliveries),
+            ("Events", "/events", Section::Events),
+            ("Event catalogue", "/event-catalogue", Section::Catalogue),
         ]
         .map(|(name, path, section)| (name, format!("{developer}{path}"), section == self.section))
         .into()

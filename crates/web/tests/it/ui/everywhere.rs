@@ -9,7 +9,7 @@ use serde_json::json;
 use super::browser::Browser;
 
 /// Every page of a workspace, by what follows its id.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 12] = [
     "",
     "/settings",
     "/settings/advanced/developer",
@@ -18,6 +18,9 @@ const PAGES: [&str; 9] = [
     "/settings/advanced/developer/webhooks",
     "/settings/advanced/developer/webhooks/new",
     "/settings/advanced/developer/deliveries",
+    "/settings/advanced/developer/events",
+    "/settings/advanced/developer/event-catalogue",
+    "/settings/advanced/developer/event-catalogue/keybell.webhook.failing",
     "/settings/advanced/audit-log",
 ];
 
@@ -109,9 +112,16 @@ async fn a_guest_sees_lists_and_no_button_that_would_be_refused() {
     app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
     let guest = app.member(&workspace, Role::Guest).await;
     let mut guest = Browser::signed_in(&app, &guest);
-    for page in ["", "/api-keys", "/webhooks"] {
+    for page in [
+        "",
+        "/api-keys",
+        "/webhooks",
+        "/events",
+        "/event-catalogue",
+        "/event-catalogue/keybell.webhook.failing",
+    ] {
         let page = guest.open(&format!("{developer}{page}")).await.is(200);
-        for button in ["Create", "Edit", "Rotate", "Revoke", "Delete", "is on", "Reveal"] {
+        for button in ["Create", "Edit", "Rotate", "Revoke", "Delete", "is on", "Reveal", "Webhook for"] {
             assert!(!page.offers(button), "{}: {button}", page.path);
         }
     }

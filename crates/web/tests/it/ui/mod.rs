@@ -2,7 +2,9 @@
 
 mod access;
 mod browser;
+mod catalogue;
 mod deliveries;
+mod events;
 mod everywhere;
 mod keys;
 mod webhooks;
