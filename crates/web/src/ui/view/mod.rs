@@ -2,6 +2,7 @@
 //! fill these in, and tests fill them with whatever they like.
 
 pub mod access;
+pub mod audit_log;
 pub mod catalogue;
 pub mod deliveries;
 pub mod events;

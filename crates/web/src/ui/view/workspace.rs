@@ -76,37 +76,3 @@ pub struct OverviewPage {
     /// The workspace's id.
     pub workspace_id: CopyField,
 }
-
-/// The audit log.
-#[derive(Template)]
-#[template(path = "audit_log.html")]
-pub struct AuditLogPage {
-    /// Its surroundings.
-    pub frame: Frame,
-    /// The entries, newest first.
-    pub entries: Vec<AuditRow>,
-    /// Where the entries before these are.
-    pub older: Option<String>,
-    /// Whether this is not the first part of the list.
-    pub is_later_page: bool,
-    /// Where the newest are.
-    pub newest: String,
-}
-
-/// One audit entry.
-pub struct AuditRow {
-    /// When.
-    pub at: When,
-    /// Who.
-    pub who: String,
-    /// A member, an API key, or an operator.
-    pub kind: String,
-    /// What, in words.
-    pub what: String,
-    /// On what.
-    pub target: String,
-    /// From where.
-    pub address: String,
-    /// What changed: field, before, after.
-    pub changes: Vec<(String, String, String)>,
-}

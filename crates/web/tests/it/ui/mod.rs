@@ -1,6 +1,7 @@
 //! The pages, as somebody without scripts uses them.
 
 mod access;
+mod audit_log;
 mod browser;
 mod catalogue;
 mod deliveries;
