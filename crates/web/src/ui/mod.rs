@@ -14,6 +14,7 @@ mod fields;
 mod home;
 mod keys;
 mod listed;
+mod members;
 mod overview;
 mod period;
 mod pretty;
@@ -54,6 +55,7 @@ pub fn router(app: App) -> Router {
         .merge(deliveries::router())
         .merge(events::router())
         .merge(catalogue::router())
+        .merge(members::router())
         .merge(audit_log::router())
         .with_state(app.clone())
         .layer(middleware::from_fn_with_state(app, around::around))

@@ -1,11 +1,11 @@
-//! The workspace, its settings, the overview, the audit log.
+//! The workspace, its settings, its members, the overview, the audit log.
 
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::parts::{CopyField, Field, When};
 use crate::ui::view::workspace::{
-    GeneralPage, OverviewPage, WorkspacePage, WorkspacesPage,
+    GeneralPage, MemberRow, MembersPage, OverviewPage, WorkspacePage, WorkspacesPage,
 };
 
 impl Sample<'_> {
@@ -45,11 +45,28 @@ impl Sample<'_> {
             base_url: CopyField::new("base-url", "Base URL", self.say("https://keys.northwind.example")),
             workspace_id: CopyField::new("workspace-id", "Workspace id", "ws_06dhtsbh1nxwk8n6s4c3v9r7e0"),
         };
+        let member = |is_self| MemberRow {
+            name: self.say("Ada Lovelace"),
+            is_self,
+            email: Some(self.say("ada@evergreen.example")),
+            role: "Owner",
+            may: "may do everything",
+            since: When::day(at(-9_000)),
+        };
+        let members = MembersPage {
+            frame: self.frame(Section::Members),
+            members: self.some(|| vec![member(false), member(true)]),
+            shows_email: self.full,
+            older: self.full.then(|| "?cursor=1".to_owned()),
+            is_later_page: false,
+            newest: "?".to_owned(),
+        };
         vec![
             ("workspaces", drawn(&workspaces)),
             ("workspace", drawn(&workspace)),
             ("general", drawn(&general)),
             ("overview", drawn(&overview)),
+            ("members", drawn(&members)),
             ("audit-log", drawn(&self.audit_log(false))),
             ("audit-log-failed", drawn(&self.audit_log(true))),
         ]

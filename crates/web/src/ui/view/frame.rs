@@ -59,6 +59,8 @@ pub enum Section {
     Home,
     /// Settings, General.
     General,
+    /// Settings, Members.
+    Members,
     /// Settings, Advanced Settings, Audit log.
     AuditLog,
     /// Settings, Advanced Settings, Developer, Overview.
@@ -99,6 +101,11 @@ impl Here {
     /// Whether the page is Settings, General.
     pub fn is_general(&self) -> bool {
         self.section == Section::General
+    }
+
+    /// Whether the page is Settings, Members.
+    pub fn is_members(&self) -> bool {
+        self.section == Section::Members
     }
 
     /// Whether the page is the audit log.

@@ -1,4 +1,5 @@
-//! The workspace itself: the choice between several, its first page, its settings, and the Developer page's overview.
+//! The workspace itself: the choice between several, its first page, its settings, its members, and the Developer page's
+//! overview.
 
 use askama::Template;
 
@@ -75,4 +76,38 @@ pub struct OverviewPage {
     pub base_url: CopyField,
     /// The workspace's id.
     pub workspace_id: CopyField,
+}
+
+/// Settings, Members.
+#[derive(Template)]
+#[template(path = "members.html")]
+pub struct MembersPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The members, newest first.
+    pub members: Vec<MemberRow>,
+    /// Whether the person sees e-mail addresses.
+    pub shows_email: bool,
+    /// Where the members before these are.
+    pub older: Option<String>,
+    /// Whether this is not the first part of the list.
+    pub is_later_page: bool,
+    /// Where the newest are.
+    pub newest: String,
+}
+
+/// One member.
+pub struct MemberRow {
+    /// What they are called.
+    pub name: String,
+    /// Whether it is the person who looks.
+    pub is_self: bool,
+    /// What they sign in with, for whoever manages members.
+    pub email: Option<String>,
+    /// Their role.
+    pub role: &'static str,
+    /// What that role may do, in words.
+    pub may: &'static str,
+    /// Since when they are here.
+    pub since: When,
 }

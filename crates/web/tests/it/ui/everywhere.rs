@@ -7,9 +7,10 @@ use serde_json::json;
 use super::browser::Browser;
 
 /// Every page of a workspace, by what follows its id.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "",
     "/settings",
+    "/settings/members",
     "/settings/advanced/developer",
     "/settings/advanced/developer/api-keys",
     "/settings/advanced/developer/api-keys/new",

@@ -8,4 +8,5 @@ mod deliveries;
 mod events;
 mod everywhere;
 mod keys;
+mod members;
 mod webhooks;
