@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 
 /// Longest text that is laid out, in bytes; beyond it nobody reads it on a page.
 pub(super) const PRETTY_BYTES_MAX: usize = 512 * 1024;
-/// Longest text once it is laid out, in bytes: 128 KiB of zeros at the deepest nesting would be 17 MB of indents.
+/// Longest text once it is laid out, in bytes: 256 KiB of zeros at the deepest nesting would be 17 MB of indents.
 pub(super) const LAID_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// `text` laid out, where it is JSON that has something to lay out; `None` for anything else.
