@@ -1,19 +1,19 @@
 //! Accounts: signing in with a password, and giving people a place in a workspace.
 
 use keybell_core::fields;
-use keybell_core::grant::{ManageMembers, Origin};
+use keybell_core::grant::{ManageMembers, Origin, ReadWorkspace};
 use keybell_core::{AccountId, Code, FieldError, Grant, MemberId, Problem, Role, Timestamp};
 use keybell_store::ops::accounts::{CreateAccount, FindAccount, FindCredentials};
 use keybell_store::ops::audit::AuditFact;
-use keybell_store::ops::members::{AddMember, NewMember};
+use keybell_store::ops::members::{AddMember, ListMembers, ListedMember, NewMember};
 use serde_json::json;
 
 pub use keybell_store::ops::accounts::Account;
 
-use crate::App;
 use crate::passwords::check_new_password;
 use crate::problems::{of_store, refuse_any};
 use crate::sessions::SessionToken;
+use crate::{App, Listing, Page};
 
 /// Most characters of an e-mail address (RFC 5321 allows a path of 256 with its brackets).
 pub const EMAIL_CHARS_MAX: usize = 254;
@@ -28,6 +28,21 @@ pub struct NewAccount {
     pub password: String,
     /// What they may do in the grant's workspace.
     pub role: Role,
+}
+
+/// Somebody who has a place in a workspace, as the others there see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The member's id.
+    pub id: MemberId,
+    /// What they are called.
+    pub name: String,
+    /// What they sign in with; only for whoever manages members.
+    pub email: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// Since when they are here.
+    pub since: Timestamp,
 }
 
 impl App {
@@ -96,6 +111,28 @@ impl App {
             return Ok(account);
         }
         Err(Problem::new(Code::Conflict, "Somebody has an account with that e-mail address already."))
+    }
+
+    /// The members of a workspace, newest first; with their e-mail addresses for whoever manages them.
+    pub async fn list_members(
+        &self,
+        grant: Grant<ReadWorkspace>,
+        manages: Option<Grant<ManageMembers>>,
+        page: Page,
+    ) -> Result<Listing<Member>, Problem> {
+        let workspace = grant.workspace();
+        let shows_email = manages.is_some_and(|manages| manages.workspace() == workspace);
+        let list = ListMembers { workspace, before: page.after(MemberId::parse)?, rows: page.rows() };
+        let found = self.store().read(list).await.map_err(of_store)?;
+        let shown = |member: ListedMember| Member {
+            id: member.id,
+            name: member.name,
+            email: Some(member.email).filter(|_| shows_email),
+            role: member.role,
+            since: member.created_at,
+        };
+        let found = found.into_iter().map(shown).collect();
+        Ok(page.listing(found, |member: &Member| member.id.to_string()))
     }
 
     /// Gives an account a place in the grant's workspace; `false` where it has one, which stays as it is.

@@ -10,6 +10,40 @@ pub use keybell_store::ops::audit::AuditEntry;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
+/// Everything that entries tell of, in the order in which pages offer it. Those of `event_type`, `scope` and `operator_key`
+/// belong to no workspace.
+pub const ACTIONS: [&str; 28] = [
+    "api_key.created",
+    "api_key.edited",
+    "api_key.imported",
+    "api_key.overlap_ended",
+    "api_key.revoked",
+    "api_key.rotated",
+    "delivery.resent",
+    "event_type.archived",
+    "event_type.created",
+    "event_type.edited",
+    "member.added",
+    "operator_key.created",
+    "operator_key.revoked",
+    "scope.created",
+    "scope.deleted",
+    "webhook.created",
+    "webhook.deleted",
+    // These two are told of by the store, which judges webhooks.
+    "webhook.disabled",
+    "webhook.failing",
+    "webhook.edited",
+    "webhook.recovered",
+    "webhook.signing_secret_rotated",
+    "webhook.signing_secret_shown",
+    "webhook.tested",
+    "workspace.created",
+    "workspace.deleted",
+    "workspace.deliveries_resent",
+    "workspace.edited",
+];
+
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
@@ -55,6 +89,8 @@ impl App {
         target_id: &(impl ToString + ?Sized),
         changes: impl Into<Value>,
     ) -> AuditFact {
+        // So whatever test does it finds an action that no page offers.
+        debug_assert!(ACTIONS.contains(&action), "{action} is not among the actions");
         let (target_kind, _verb) = action.split_once('.').expect("an action is a kind, a dot and a verb");
         AuditFact {
             id: AuditId::new(at, self.randomness()),

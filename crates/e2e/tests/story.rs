@@ -27,9 +27,9 @@ impl Story {
         let key = installation.operator_key("platform").expect("an operator key can be made");
         installation.serve().expect("keybell starts");
         let platform = Api::new(installation.address(), &key);
-        for name in ["research_report.published", "portfolio.updated"] {
-            platform.must("POST", "/v1/event-types", &json!({"name": name, "description": "It happened."}));
-        }
+        platform.must("POST", "/v1/event-types", &published());
+        let updated = json!({"name": "portfolio.updated", "description": "It happened."});
+        platform.must("POST", "/v1/event-types", &updated);
         platform.must("POST", "/v1/scopes", &json!({"name": "reports:read", "description": "Read reports"}));
         let browser = Browser::open(&installation.url(""), look).await;
         Story { installation, platform, browser, pictures }
@@ -169,11 +169,15 @@ impl Story {
 
     /// The platform publishes an event that one webhook wants.
     fn publish(&self) {
+        let event = json!({"type": "research_report.published", "data": {"title": "Copper in 2027"}});
+        assert_eq!(self.platform.must("POST", &self.events(), &event)["deliveries"], 1);
+    }
+
+    /// Where events are published.
+    fn events(&self) -> String {
         let workspace = self.platform.must("GET", "/v1/workspaces", &Value::Null);
         let workspace = workspace["data"][0]["id"].as_str().expect("there is a workspace").to_owned();
-        let event = json!({"type": "research_report.published", "data": {"title": "Copper in 2027"}});
-        let path = format!("/v1/workspaces/{workspace}/events");
-        assert_eq!(self.platform.must("POST", &path, &event)["deliveries"], 1);
+        format!("/v1/workspaces/{workspace}/events")
     }
 
     /// The platform publishes, the receiver gets it, and the page tells what was sent and what came back.
@@ -228,6 +232,59 @@ impl Story {
         self.look("deliveries-live").await;
         browser.click(Switch, "Live").await;
         browser.sees("Paused").await;
+    }
+
+    /// What happened and what can happen, one of each opened; and words that would break a page that is not careful.
+    async fn look_at_events(&self) {
+        let browser = &self.browser;
+        let odd = "</code><script>alert(1)</script>\u{202e}🦊 مرحبا";
+        let data = json!({"title": odd, "long": "x".repeat(10_000), "lines": "one\ntwo"});
+        let event = json!({"type": "portfolio.updated", "data": data});
+        self.platform.must("POST", &self.events(), &event);
+
+        self.open_section("Events").await;
+        self.look("events").await;
+        browser.click(Link, "portfolio.updated").await;
+        browser.find(Heading, "portfolio.updated").await;
+        browser.sees("No webhook wanted this event").await;
+        self.look("event-odd").await;
+        self.open_section("Events").await;
+        browser.click(Link, "research_report.published").await;
+        browser.find(Heading, "research_report.published").await;
+        browser.sees("Copper in 2027").await;
+        self.look("event").await;
+        browser.click(Button, "Resend").await;
+        browser.sees("The delivery is made again.").await;
+
+        self.open_section("Event catalogue").await;
+        self.look("catalogue").await;
+        browser.fill("Search", "report published").await;
+        browser.click(Button, "Search").await;
+        browser.sees("1 event type found").await;
+        browser.click(Link, "research_report.published").await;
+        browser.find(Heading, "research_report.published").await;
+        self.look("event-type").await;
+        browser.click(Link, "Create a webhook for this event").await;
+        let event = browser.find(CheckBox, "research_report.published").await;
+        assert!(event.is_selected().await.expect("a box says whether it is ticked"));
+    }
+
+    /// Who is here, and who changed what.
+    async fn look_at_settings(&self) {
+        let browser = &self.browser;
+        browser.click(Link, "Members").await;
+        browser.find(Heading, "Members").await;
+        browser.row("Ada Lovelace").await;
+        self.look("members").await;
+        browser.click(Button, "Advanced Settings").await;
+        browser.click(Link, "Audit log").await;
+        browser.find(Heading, "Audit log").await;
+        browser.click(Button, "What changed").await;
+        self.look("audit-log").await;
+        browser.choose("What", "Webhook deleted").await;
+        browser.click(Button, "Filter").await;
+        browser.arrives("action=webhook.deleted&actor=&target=&from=&to=").await;
+        browser.row("Webhook deleted").await;
     }
 
     async fn switch_edit_and_delete_webhook(&self) {
@@ -290,6 +347,23 @@ impl Story {
     }
 }
 
+/// The event type that the story is about, as a platform declares it.
+fn published() -> Value {
+    json!({
+        "name": "research_report.published",
+        "description": "A research report can be read by its readers.",
+        "schema": {
+            "type": "object",
+            "required": ["title"],
+            "properties": {
+                "title": {"type": "string", "description": "What it is called"},
+                "authors": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        "example": {"title": "Copper in 2027", "authors": ["Grace Hopper"]},
+    })
+}
+
 async fn tell(look: Look, pictures: &'static str) {
     let receiver = Receiver::start(|_| Reply::status(200).body("Thank you."));
     let mut story = Story::begin(look, pictures).await;
@@ -305,7 +379,9 @@ async fn tell(look: Look, pictures: &'static str) {
     if look.scripts {
         story.watch_live().await;
     }
+    story.look_at_events().await;
     story.switch_edit_and_delete_webhook().await;
+    story.look_at_settings().await;
     story.end().await;
 }
 

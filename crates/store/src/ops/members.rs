@@ -14,6 +14,8 @@ statements! {
               ON CONFLICT (account_id, workspace_id) DO NOTHING";
     OF_ACCOUNT = "SELECT m.id, m.workspace_id, m.role, w.name FROM members m \
                   JOIN workspaces w ON w.id = m.workspace_id WHERE m.account_id = $1 ORDER BY w.name, w.id";
+    LIST = "SELECT m.id, m.role, m.created_at, a.name, a.email FROM members m JOIN accounts a ON a.id = m.account_id \
+            WHERE m.workspace_id = $1 AND m.id < $2 ORDER BY m.id DESC LIMIT $3";
 }
 
 /// A place to be given to an account.
@@ -96,8 +98,56 @@ impl Query for PlacesOf {
 
 pub(super) fn places_of(tx: &mut dyn Read, account: AccountId) -> Result<Vec<Place>, StoreError> {
     tx.all(&OF_ACCOUNT, &[(&account).into()], |row| {
-        let role = Role::parse(row.text(2)?).ok_or(StoreError::Corrupt { what: "role" })?;
+        let role = read_role(row.text(2)?)?;
         let membership = Membership { member: row.id(0)?, workspace: row.id(1)?, role };
         Ok(Place { membership, workspace_name: row.text(3)?.to_owned() })
     })
+}
+
+/// A member as a list shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMember {
+    /// The member's id.
+    pub id: MemberId,
+    /// What they may do.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// What they are called.
+    pub name: String,
+    /// What they sign in with.
+    pub email: String,
+}
+
+/// The members of a workspace, newest first.
+#[derive(Debug)]
+pub struct ListMembers {
+    /// Which workspace.
+    pub workspace: WorkspaceId,
+    /// Only members before this one.
+    pub before: Option<MemberId>,
+    /// Most members to give.
+    pub rows: i64,
+}
+
+impl Query for ListMembers {
+    const NAME: &'static str = "members.list";
+    type Out = Vec<ListedMember>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let before = self.before.unwrap_or(MemberId::from_bytes([0xff; 16]));
+        tx.all(&LIST, &[(&self.workspace).into(), (&before).into(), self.rows.into()], |row| {
+            Ok(ListedMember {
+                id: row.id(0)?,
+                role: read_role(row.text(1)?)?,
+                created_at: row.at(2)?,
+                name: row.text(3)?.to_owned(),
+                email: row.text(4)?.to_owned(),
+            })
+        })
+    }
+}
+
+fn read_role(word: &str) -> Result<Role, StoreError> {
+    Role::parse(word).ok_or(StoreError::Corrupt { what: "role" })
 }

@@ -1,21 +1,28 @@
-//! The audit log of a workspace.
+//! The audit log of a workspace, filtered by its address.
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use keybell_app::audit::{AuditEntry, AuditFilter};
+use keybell_app::audit::{ACTIONS, AuditEntry, AuditFilter};
 use keybell_app::{App, Page};
 use keybell_core::grant::ReadAudit;
 use serde_json::Value;
 
+use super::between::Between;
 use super::fields::Fields;
-use super::page;
+use super::listed::{address, kept, loaded};
 use super::signed::Inside;
+use super::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use super::view::frame::Section;
 use super::view::parts::When;
-use super::view::workspace::{AuditLogPage, AuditRow};
+use super::{page, page_refused};
 use crate::problem::Answer;
+
+/// The parameters that filter, and stay when the page is turned: those of the API.
+const FILTERS: [&str; 5] = ["action", "actor", "target", "from", "to"];
+/// What is done to these belongs to no workspace, and is in no workspace's log.
+const OUTSIDE: [&str; 3] = ["event_type", "scope", "operator_key"];
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/w/{workspace}/settings/advanced/audit-log", get(list))
@@ -23,29 +30,70 @@ pub(super) fn router() -> Router<App> {
 
 async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadAudit>()?;
+    let between = Between::read(&query);
+    let filter = AuditFilter {
+        actor: query.some("actor"),
+        action: query.some("action"),
+        target: query.some("target"),
+        from: between.from,
+        to: between.until,
+    };
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let listing = app.list_audit(grant, AuditFilter::default(), Page::new(None, cursor)?).await?;
-    let newest = format!("/w/{}/settings/advanced/audit-log", here.place.workspace);
-    Ok(page(&AuditLogPage {
+    let (found, problem) = loaded(app.list_audit(grant, filter, Page::new(None, cursor)?).await)?;
+    let list = format!("/w/{}/settings/advanced/audit-log", here.place.workspace);
+    let kept = kept(&query, &FILTERS);
+    let view = AuditLogPage {
         frame: here.frame(Section::AuditLog),
-        entries: listing.data.into_iter().map(row).collect(),
-        older: listing.next_cursor.map(|cursor| format!("{newest}?cursor={cursor}")),
+        actions: actions(query.one("action").trim()),
+        actor: query.some("actor").unwrap_or_default(),
+        target: query.some("target").unwrap_or_default(),
+        period: between.fields,
+        is_filtered: !kept.is_empty(),
+        failed: problem.is_some(),
+        entries: found.data.into_iter().map(|entry| row(&list, entry)).collect(),
+        older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
-        newest,
-    })?)
+        newest: address(&list, &kept, None),
+        list,
+    };
+    Ok(match problem {
+        Some(problem) => page_refused(&view, &problem)?,
+        None => page(&view)?,
+    })
 }
 
-fn row(entry: AuditEntry) -> AuditRow {
+/// The actions to choose from: the chosen one as well, whatever it is.
+fn actions(chosen: &str) -> Vec<(String, String, bool)> {
+    let inside = |action: &&str| !OUTSIDE.contains(&kind_of(action));
+    let odd = (!chosen.is_empty() && !ACTIONS.contains(&chosen)).then_some(chosen);
+    let all = ACTIONS.into_iter().filter(inside).chain(odd);
+    all.map(|action| (action.to_owned(), in_words(action), action == chosen)).collect()
+}
+
+fn row(list: &str, entry: AuditEntry) -> AuditRow {
     AuditRow {
         at: When::at(entry.at),
+        by_actor: address(list, &[("actor", entry.by.id)], None),
         who: entry.by.name,
         kind: spoken(&entry.by.kind),
-        what: spoken(&entry.action.replace('.', " ")),
+        what: in_words(&entry.action),
+        target_kind: spoken(&entry.target_kind),
+        on_target: address(list, &[("target", entry.target_id.clone())], None),
         target: entry.target_id,
         address: entry.source_address.unwrap_or_else(|| "—".to_owned()),
+        request_id: entry.request_id,
         changes: changes(&entry.changes_json),
     }
+}
+
+/// The kind of thing that an action is done to.
+fn kind_of(action: &str) -> &str {
+    action.split('.').next().unwrap_or(action)
+}
+
+fn in_words(action: &str) -> String {
+    spoken(&action.replace('.', " "))
 }
 
 /// `api_key.signing_secret_shown` as `API key signing secret shown`.
@@ -58,20 +106,32 @@ fn spoken(words: &str) -> String {
     chars.next().map(|first| first.to_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
-/// Field, before, after.
-fn changes(json: &str) -> Vec<(String, String, String)> {
+/// What an entry says besides: a field with what it was and is, or a fact that was never otherwise.
+fn changes(json: &str) -> Vec<AuditChange> {
     let Ok(Value::Object(fields)) = serde_json::from_str(json) else { return Vec::new() };
-    let side = |change: &Value, side: &str| change.get(side).map(shown).unwrap_or_default();
-    fields
-        .iter()
-        .map(|(field, change)| (field.replace('_', " "), side(change, "from"), side(change, "to")))
-        .collect()
+    let change = |(field, said): (&String, &Value)| {
+        let is_change = said.get("from").is_some() || said.get("to").is_some();
+        let (before, after) = if is_change {
+            (said.get("from").map(shown), said.get("to").map(shown))
+        } else {
+            (None, Some(shown(said)))
+        };
+        AuditChange { field: field.replace('_', " "), before, after }
+    };
+    fields.iter().map(change).collect()
 }
 
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if text.is_empty() => "empty".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
     }
 }
@@ -80,12 +140,41 @@ fn shown(value: &Value) -> String {
 mod tests {
     use super::*;
 
+    fn told(json: &str) -> Vec<(String, Option<String>, Option<String>)> {
+        changes(json).into_iter().map(|change| (change.field, change.before, change.after)).collect()
+    }
+
     #[test]
     fn an_entry_reads_as_a_sentence() {
-        assert_eq!(spoken("api_key created"), "API key created");
-        assert_eq!(spoken("webhook signing_secret_shown"), "Webhook signing secret shown");
-        let changed = changes(r#"{"name":{"from":"a","to":"b"},"expires_at":{"from":null,"to":1}}"#);
-        assert_eq!(changed[1], ("expires at".to_owned(), "none".to_owned(), "1".to_owned()));
-        assert_eq!(changes("not JSON"), []);
+        assert_eq!(in_words("api_key.created"), "API key created");
+        assert_eq!(in_words("webhook.signing_secret_shown"), "Webhook signing secret shown");
+    }
+
+    #[test]
+    fn before_and_after_are_told_apart_and_a_fact_has_only_an_after() {
+        let said = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told(
+                r#"{"events":{"from":[],"to":["a","b"]},"expires_at":{"from":null,"to":1},"name":{"to":""}}"#
+            ),
+            [
+                ("events".to_owned(), said("none"), said("a, b")),
+                ("expires at".to_owned(), said("none"), said("1")),
+                ("name".to_owned(), None, said("empty")),
+            ]
+        );
+        assert_eq!(told(r#"{"event_type":"a.b"}"#), [("event type".to_owned(), None, said("a.b"))]);
+        assert_eq!(told("not JSON"), []);
+    }
+
+    #[test]
+    fn actions_of_a_workspace_can_be_chosen_and_what_the_address_names_is_always_among_them() {
+        let words = |chosen| {
+            let all = actions(chosen).into_iter();
+            all.map(|(action, _, is_chosen)| (action, is_chosen)).collect::<Vec<_>>()
+        };
+        assert!(words("").contains(&("webhook.created".to_owned(), false)));
+        assert!(!words("").iter().any(|(action, _)| action.starts_with("operator_key")));
+        assert!(words("x.y").contains(&("x.y".to_owned(), true)));
     }
 }

@@ -6,13 +6,20 @@
 mod around;
 mod assets;
 mod audit_log;
+mod between;
+mod catalogue;
 pub mod charts;
 mod deliveries;
+mod events;
+mod example;
 mod fields;
 mod home;
 mod keys;
+mod listed;
+mod members;
 mod overview;
 mod period;
+mod pretty;
 mod reference;
 #[cfg(test)]
 mod samples;
@@ -50,6 +57,9 @@ pub fn router(app: App, document: Bytes) -> Router {
         .merge(keys::router())
         .merge(webhooks::router())
         .merge(deliveries::router())
+        .merge(events::router())
+        .merge(catalogue::router())
+        .merge(members::router())
         .merge(audit_log::router())
         .merge(reference::router(document))
         .with_state(app.clone())

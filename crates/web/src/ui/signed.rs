@@ -137,8 +137,8 @@ fn notice(word: &str) -> Option<&'static str> {
         "webhook-saved" => "The webhook was saved.",
         "webhook-enabled" => "The webhook is on. What waited is sent now.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",
+        "delivery-resent" => "The delivery is made again. Its status says what came of it.",
         "webhook-deleted" => "The webhook was deleted.",
-        "delivery-resent" => "The delivery is made again. It is pending until its endpoint has answered.",
         "deliveries-resent" => {
             "These deliveries are made again. They are pending until their endpoints have answered."
         }

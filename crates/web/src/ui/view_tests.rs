@@ -10,14 +10,17 @@ use super::samples::Sample;
 /// Breaks out of text, of attributes, of comments and of lines, and has no place to break a line.
 const HOSTILE: &str = "</textarea><script>alert('x')</script>&\"'`<!--\u{202e}averyverylongwordthatneverends";
 
+/// Turns the direction of writing and does not turn it back, marks with nothing under them, signs of several code points.
+const ODD: &str = "\u{202e}\u{2067}\u{200f}مرحبا שלום 👩🏽‍🚀🇪🇺 e\u{301}\u{301}\u{301} \u{feff}\u{2028}";
+
+fn pages_with(kind: &str, word: &str, full: bool) -> Vec<(String, Html, String)> {
+    let drawn = (Sample { word, full, assets: assets::links() }).pages().into_iter();
+    drawn.map(|(name, html)| (format!("{kind} {name}"), Html::parse_document(&html), html)).collect()
+}
+
 fn pages() -> Vec<(String, Html, String)> {
-    let mut all = Vec::new();
-    for (kind, word, full) in [("full", "", true), ("empty", "", false), ("hostile", HOSTILE, true)] {
-        for (name, html) in (Sample { word, full, assets: assets::links() }).pages() {
-            all.push((format!("{kind} {name}"), Html::parse_document(&html), html));
-        }
-    }
-    all
+    let kinds = [("full", "", true), ("empty", "", false), ("hostile", HOSTILE, true)];
+    kinds.into_iter().flat_map(|(kind, word, full)| pages_with(kind, word, full)).collect()
 }
 
 fn all<'a>(page: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
@@ -40,6 +43,25 @@ fn hostile_words_stay_words() {
                 .find(|(attribute, _)| attribute.starts_with("on") || *attribute == "style");
             assert_eq!(odd, None, "{name}: what the content policy refuses");
         }
+    }
+}
+
+#[test]
+fn odd_words_are_shown_whole_wherever_they_stand() {
+    for (name, page, html) in pages_with("odd", ODD, true) {
+        let texts: usize = page.root_element().text().map(|text| text.matches(ODD).count()).sum();
+        let elements = all(&page, "*");
+        let values = elements.iter().flat_map(|element| element.value().attrs());
+        let values: usize = values.map(|(_, value)| value.matches(ODD).count()).sum();
+        assert_eq!(texts + values, html.matches(ODD).count(), "{name}: as text or as a value, nowhere else");
+    }
+}
+
+#[test]
+fn ten_thousand_characters_are_shown_whole_and_as_text() {
+    let (word, shown) = ("<b>🦊".repeat(2_500), "&#60;b&#62;🦊".repeat(2_500));
+    for (name, html) in (Sample { word: &word, full: true, assets: assets::links() }).pages() {
+        assert!(html.contains(&shown) && !html.contains("<b>"), "{name}");
     }
 }
 
@@ -137,10 +159,24 @@ fn forms_that_change_something_post_to_us() {
 #[test]
 fn an_empty_list_says_what_to_do() {
     let empty: Vec<_> = pages().into_iter().filter(|(name, ..)| name.starts_with("empty")).collect();
-    for (list, action) in [("keys", "Create API Key"), ("webhooks", "Create Webhook")] {
+    for (list, action) in
+        [("keys", "Create API Key"), ("webhooks", "Create Webhook"), ("events", "Event catalogue")]
+    {
         let (_, page, _) = empty.iter().find(|(name, ..)| name == &format!("empty {list}")).expect("a page");
         let shown = all(page, ".empty").iter().map(text).collect::<String>();
         assert!(shown.contains(action), "{list}: {shown}");
         assert_eq!(all(page, "table").len(), 0, "{list}");
+    }
+}
+
+#[test]
+fn a_list_that_could_not_be_loaded_does_not_look_empty() {
+    let failed: Vec<_> = pages().into_iter().filter(|(name, ..)| name.ends_with("-failed")).collect();
+    assert_eq!(failed.len(), 6, "events and the audit log, in three ways each");
+    for (name, page, _) in failed {
+        assert!(all(&page, ".empty, table").is_empty(), "{name}");
+        let told = all(&page, "[role=alert]").iter().map(text).collect::<String>();
+        assert!(told.contains("could not be loaded"), "{name}: {told}");
+        assert_eq!(all(&page, "form.filters").len(), 1, "{name}: what was asked for can be asked for again");
     }
 }

@@ -50,6 +50,13 @@ pub(super) const STEPS: &[Step] = &[
         })
     }),
     ("members.places", |dice| read_places(dice)),
+    ("members.list", |dice| {
+        read(members::ListMembers {
+            workspace: dice.workspace(),
+            before: dice.maybe(|dice| dice.id(6)),
+            rows: 1 + dice.small(10),
+        })
+    }),
     ("links.make_setup", |dice| {
         write(links::MakeSetupLink { digest: dice.digest(3), at: dice.at(), expires_at: dice.at() })
     }),

@@ -6,11 +6,12 @@ use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
 use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
-use keybell_core::{Code, Problem, WebhookId};
+use keybell_core::{Problem, WebhookId};
 
 use super::{Webhooks, list_of, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
+use crate::ui::listed::{address, kept, loaded};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
@@ -30,7 +31,7 @@ const STATUSES: [(&str, &str); 5] = [
 const ANSWERS: [(&str, &str); 6] =
     [("", "Any"), ("2xx", "2xx"), ("3xx", "3xx"), ("4xx", "4xx"), ("5xx", "5xx"), ("none", "No answer")];
 /// The parameters that filter, and stay when the page is turned.
-const FILTERS: [&str; 5] = ["webhook_id", "event_id", "event_type", "status", "answer"];
+pub(super) const FILTERS: [&str; 5] = ["webhook_id", "event_id", "event_type", "status", "answer"];
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadDeliveries>()?;
@@ -39,21 +40,14 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = match app.list_deliveries(grant, filter, Page::new(None, cursor)?).await {
-        Ok(listing) => ((listing.data, listing.next_cursor), None),
-        // A list that could not be read is not an empty one.
-        Err(problem) if matches!(problem.code, Code::Unavailable | Code::Internal) => {
-            ((Vec::new(), None), Some(problem))
-        }
-        Err(problem) => return Err(problem.into()),
-    };
+    let (found, problem) = loaded(app.list_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
     let list = list_of(&here);
-    let kept = kept(&query);
+    let kept = kept(&query, &FILTERS);
     let whole = webhook_id.map_or_else(|| list.clone(), |id| format!("{list}?webhook_id={id}"));
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
         known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
     };
-    let deliveries: Vec<_> = found.0.into_iter().map(|delivery| row(&here, &webhooks, delivery)).collect();
+    let deliveries: Vec<_> = found.data.into_iter().map(|delivery| row(&here, &webhooks, delivery)).collect();
     let may_resend = here.grant::<ManageWebhooks>().is_ok();
     let is_over = ["failed", "canceled", "succeeded"].contains(&query.one("status"));
     let view = DeliveriesPage {
@@ -66,11 +60,11 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         event_types: event_type_names(&app)?,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
-        live: (!is_later_page).then(|| format!("{list}/live?{}", with(&kept, None))),
-        resend_all: (may_resend && is_over).then(|| format!("{list}/resend?{}", with(&kept, None))),
-        back: may_resend.then(|| with(&kept, query.some("cursor").as_deref())),
+        live: (!is_later_page).then(|| address(&format!("{list}/live"), &kept, None)),
+        resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
+        back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
         deliveries,
-        older: found.1.map(|cursor| format!("{list}?{}", with(&kept, Some(&cursor)))),
+        older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
         newest: whole,
         list,
@@ -104,15 +98,4 @@ pub(super) fn filter(fields: &Fields) -> DeliveryFilter {
         response_class: ResponseClass::parse(fields.one("answer")),
         ..DeliveryFilter::default()
     }
-}
-
-/// The filter as it stands in the address.
-pub(super) fn kept(query: &Fields) -> Vec<(&'static str, String)> {
-    FILTERS.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
-}
-
-/// The same as it stands in an address, perhaps with where a page begins.
-pub(super) fn with(kept: &[(&'static str, String)], cursor: Option<&str>) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::new());
-    text.extend_pairs(kept).extend_pairs(cursor.map(|cursor| ("cursor", cursor))).finish()
 }

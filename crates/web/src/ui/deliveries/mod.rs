@@ -4,7 +4,6 @@ mod curl;
 mod list;
 mod live;
 mod one;
-mod pretty;
 mod resend;
 
 use std::collections::HashMap;
@@ -41,12 +40,17 @@ fn list_of(here: &Inside) -> String {
     format!("{}/deliveries", here.developer())
 }
 
+/// Where the deliveries of an event are.
+pub(super) fn of_event(here: &Inside, event: &str) -> String {
+    format!("{}?event_id={event}", list_of(here))
+}
+
 /// The workspace's webhooks, as far as the log speaks of them.
-struct Webhooks(HashMap<WebhookId, (String, bool)>);
+pub(super) struct Webhooks(HashMap<WebhookId, (String, bool)>);
 
 impl Webhooks {
     /// As many as a page has.
-    async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
+    pub(super) async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
         let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
         let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
         let known = |webhook: Webhook| {
@@ -57,12 +61,12 @@ impl Webhooks {
     }
 
     /// A webhook's name, or its id where it has been deleted.
-    fn name(&self, webhook: WebhookId) -> String {
+    pub(super) fn name(&self, webhook: WebhookId) -> String {
         self.0.get(&webhook).map_or_else(|| webhook.to_string(), |(name, _)| name.clone())
     }
 
     /// Whether the person may have this delivery made again.
-    fn may_resend(&self, delivery: &DeliverySummary) -> bool {
+    pub(super) fn may_resend(&self, delivery: &DeliverySummary) -> bool {
         let may_manage = self.0.get(&delivery.webhook_id).is_some_and(|(_, may_manage)| *may_manage);
         may_manage && delivery.status != DeliveryStatus::Pending
     }
@@ -73,7 +77,7 @@ fn waits(delivery: &DeliverySummary) -> bool {
     delivery.status == DeliveryStatus::Pending && delivery.next_attempt_at.is_none()
 }
 
-fn badge(status: DeliveryStatus) -> Badge {
+pub(super) fn badge(status: DeliveryStatus) -> Badge {
     match status {
         DeliveryStatus::Pending => Badge::new(Tone::Warn, "Pending"),
         DeliveryStatus::Succeeded => Badge::new(Tone::Good, "Succeeded"),
@@ -82,7 +86,8 @@ fn badge(status: DeliveryStatus) -> Badge {
     }
 }
 
-fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary) -> DeliveryRow {
+/// A delivery as a row of a list.
+pub(super) fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary) -> DeliveryRow {
     let answer = match (delivery.last_response_status, delivery.attempts_made) {
         (Some(status), _) => status.to_string(),
         (None, 0) => "—".to_owned(),

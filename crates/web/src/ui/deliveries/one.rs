@@ -10,13 +10,13 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{Webhooks, badge, curl, list_of, pretty, waits};
+use super::{Webhooks, badge, curl, list_of, of_event, waits};
 use crate::problem::Answer;
-use crate::ui::page;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
+use crate::ui::{events, page, pretty};
 
 pub(super) async fn one(
     State(app): State<App>,
@@ -34,7 +34,8 @@ pub(super) async fn one(
     Ok(page(&DeliveryPage {
         frame: here.frame(Section::Deliveries),
         id: delivery.id.to_string(),
-        event_deliveries: format!("{list}?event_id={}", delivery.event_id),
+        event: format!("{}/{}", events::list_of(&here), delivery.event_id),
+        event_deliveries: of_event(&here, delivery.event_id.as_str()),
         event_id: delivery.event_id.to_string(),
         waits: waits(&delivery),
         resend: webhooks.may_resend(&delivery).then(|| format!("{list}/{}/resend", delivery.id)),

@@ -7,10 +7,11 @@ use keybell_app::deliveries::{DeliveryStatus, Resending};
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, DeliveryId, Problem};
 
-use super::list::{filter, kept, with};
+use super::list::{FILTERS, filter};
 use super::{Webhooks, list_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form};
+use crate::ui::listed::{address, kept};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::ResendPage;
 use crate::ui::view::frame::Section;
@@ -55,12 +56,11 @@ pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> A
         _ => "deliveries-resent-some",
     };
     // Where the list was, by its own words only: nobody leads elsewhere by a form.
-    let back = Fields::read(form.one("back").as_bytes())?;
-    let kept = kept(&back);
+    let back = Fields::read(form.one("back").trim_start_matches('?').as_bytes())?;
+    let mut said = kept(&back, &FILTERS);
+    said.push(("done", done.to_owned()));
     let cursor = back.some("cursor");
-    let back = with(&kept, cursor.as_deref());
-    let and = if back.is_empty() { "" } else { "&" };
-    Ok(Redirect::to(&format!("{}?{back}{and}done={done}", list_of(&here))).into_response())
+    Ok(Redirect::to(&address(&list_of(&here), &said, cursor.as_deref())).into_response())
 }
 
 /// The page that says how many they are.
@@ -75,13 +75,13 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));
     about.extend(query.some("answer").map(|answer| ("Last answer", answer)));
     let deliveries = app.resend_deliveries(grant, filter, Resending::Count).await?;
-    let (list, kept) = (list_of(&here), kept(&query));
+    let (list, kept) = (list_of(&here), kept(&query, &FILTERS));
     Ok(page(&ResendPage {
         frame: here.frame(Section::Deliveries),
         deliveries,
         about,
         action: format!("{list}/resend"),
-        back: format!("{list}?{}", with(&kept, None)),
+        back: address(&list, &kept, None),
         token: form_token(&app),
         kept,
         list,
@@ -90,17 +90,20 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
 
 pub(super) async fn many(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
-    let back = format!("{}?{}", list_of(&here), with(&kept(&form), None));
+    let back = |done: &str| {
+        let mut said = kept(&form, &FILTERS);
+        said.push(("done", done.to_owned()));
+        Redirect::to(&address(&list_of(&here), &said, None)).into_response()
+    };
     let filter = filter(&form);
     if filter.status.is_none() {
         return Err(Code::Malformed.into());
     }
     let Some(under_way) = first_time(&app, &here, &form).await? else {
-        return Ok(Redirect::to(&format!("{back}&done=again")).into_response());
+        return Ok(back("again"));
     };
     let asked = app.clone();
     let work = async move { asked.resend_deliveries(grant, filter, Resending::Do).await };
     let deliveries = once(&app, under_way, work).await?;
-    let done = if deliveries == 0 { "deliveries-none-fit" } else { "deliveries-resent" };
-    Ok(Redirect::to(&format!("{back}&done={done}")).into_response())
+    Ok(back(if deliveries == 0 { "deliveries-none-fit" } else { "deliveries-resent" }))
 }

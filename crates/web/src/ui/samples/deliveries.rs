@@ -105,6 +105,7 @@ impl Sample<'_> {
             list,
             id: "dlv_06dhtsbh1nxwk8n6s4c3v9r7e0".to_owned(),
             event_id: self.say("evt_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            event: "#".to_owned(),
             event_type: self.say("portfolio.updated"),
             webhook: (self.say("Warehouse"), "#".to_owned()),
             status: if self.full {

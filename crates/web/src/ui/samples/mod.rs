@@ -3,6 +3,7 @@
 mod access;
 mod charts;
 mod deliveries;
+mod events;
 mod keys;
 mod reference;
 mod webhooks;
@@ -87,6 +88,7 @@ impl Sample<'_> {
             self.webhook_pages(),
             self.delivery_pages(),
             self.reference_pages(),
+            self.event_pages(),
         ]
         .concat()
     }

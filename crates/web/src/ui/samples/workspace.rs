@@ -1,10 +1,11 @@
-//! The workspace, its settings, the overview, the audit log.
+//! The workspace, its settings, its members, the overview, the audit log.
 
 use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::parts::{CopyField, Field, When};
 use crate::ui::view::workspace::{
-    AuditLogPage, AuditRow, GeneralPage, OverviewPage, WorkspacePage, WorkspacesPage,
+    GeneralPage, MemberRow, MembersPage, OverviewPage, WorkspacePage, WorkspacesPage,
 };
 
 impl Sample<'_> {
@@ -46,19 +47,18 @@ impl Sample<'_> {
             base_url: CopyField::new("base-url", "Base URL", self.say("https://keys.northwind.example")),
             workspace_id: CopyField::new("workspace-id", "Workspace id", "ws_06dhtsbh1nxwk8n6s4c3v9r7e0"),
         };
-        let audit_log = AuditLogPage {
-            frame: self.frame(Section::AuditLog),
-            entries: self.some(|| {
-                vec![AuditRow {
-                    at: When::at(at(0)),
-                    who: self.say("Ada Lovelace"),
-                    kind: "member".to_owned(),
-                    what: self.say("API key created"),
-                    target: self.say("kb_live_7Hq2mZxK9TbW"),
-                    address: self.say("198.51.100.7"),
-                    changes: vec![(self.say("name"), self.say("Old"), self.say("New"))],
-                }]
-            }),
+        let member = |is_self| MemberRow {
+            name: self.say("Ada Lovelace"),
+            is_self,
+            email: Some(self.say("ada@evergreen.example")),
+            role: "Owner",
+            may: "may do everything",
+            since: When::day(at(-9_000)),
+        };
+        let members = MembersPage {
+            frame: self.frame(Section::Members),
+            members: self.some(|| vec![member(false), member(true)]),
+            shows_email: self.full,
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
             newest: "?".to_owned(),
@@ -68,7 +68,44 @@ impl Sample<'_> {
             ("workspace", drawn(&workspace)),
             ("general", drawn(&general)),
             ("overview", drawn(&overview)),
-            ("audit-log", drawn(&audit_log)),
+            ("members", drawn(&members)),
+            ("audit-log", drawn(&self.audit_log(false))),
+            ("audit-log-failed", drawn(&self.audit_log(true))),
         ]
+    }
+
+    fn audit_log(&self, failed: bool) -> AuditLogPage {
+        let change = |before, after| AuditChange { field: self.say("name"), before, after };
+        let entry = |changes| AuditRow {
+            at: When::at(at(0)),
+            who: self.say("Ada Lovelace"),
+            kind: "Member".to_owned(),
+            by_actor: self.say("?actor=mem_1"),
+            what: self.say("API key edited"),
+            target_kind: "API key".to_owned(),
+            target: self.say("kb_live_7Hq2mZxK9TbW"),
+            on_target: self.say("?target=kb_live_7Hq2mZxK9TbW"),
+            address: self.say("198.51.100.7"),
+            request_id: self.say("req_1"),
+            changes,
+        };
+        let list = "/w/ws_1/settings/advanced/audit-log".to_owned();
+        AuditLogPage {
+            frame: self.frame(Section::AuditLog),
+            actions: vec![(self.say("api_key.edited"), self.say("API key edited"), false)],
+            actor: self.word.to_owned(),
+            target: self.word.to_owned(),
+            period: self.period(),
+            is_filtered: !self.word.is_empty(),
+            failed,
+            entries: self.some(|| {
+                let edited = change(Some(self.say("Old")), Some(self.say("New")));
+                vec![entry(vec![edited, change(None, Some(self.say("New")))]), entry(Vec::new())]
+            }),
+            older: self.full.then(|| "?cursor=1".to_owned()),
+            is_later_page: false,
+            newest: list.clone(),
+            list,
+        }
     }
 }

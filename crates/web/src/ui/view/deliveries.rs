@@ -112,6 +112,8 @@ pub struct DeliveryPage {
     pub id: String,
     /// Its event.
     pub event_id: String,
+    /// Where the page of that is.
+    pub event: String,
     /// Its event's type.
     pub event_type: String,
     /// Its webhook: name, where its page is.

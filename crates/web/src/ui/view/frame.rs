@@ -59,6 +59,8 @@ pub enum Section {
     Home,
     /// Settings, General.
     General,
+    /// Settings, Members.
+    Members,
     /// Settings, Advanced Settings, Audit log.
     AuditLog,
     /// Settings, Advanced Settings, Developer, Overview.
@@ -69,6 +71,10 @@ pub enum Section {
     Webhooks,
     /// … Deliveries.
     Deliveries,
+    /// … Events.
+    Events,
+    /// … Event catalogue.
+    Catalogue,
 }
 
 impl Here {
@@ -79,7 +85,7 @@ impl Here {
 
     /// Whether the page is in the Developer part.
     pub fn in_developer(&self) -> bool {
-        matches!(self.section, Section::Overview | Section::Keys | Section::Webhooks | Section::Deliveries)
+        self.sections().iter().any(|(.., open)| *open)
     }
 
     /// Whether the page is in the Settings.
@@ -97,6 +103,11 @@ impl Here {
         self.section == Section::General
     }
 
+    /// Whether the page is Settings, Members.
+    pub fn is_members(&self) -> bool {
+        self.section == Section::Members
+    }
+
     /// Whether the page is the audit log.
     pub fn is_audit_log(&self) -> bool {
         self.section == Section::AuditLog
@@ -110,6 +121,8 @@ impl Here {
             ("API keys", "/api-keys", Section::Keys),
             ("Webhooks", "/webhooks", Section::Webhooks),
             ("Deliveries", "/deliveries", Section::Deliveries),
+            ("Events", "/events", Section::Events),
+            ("Event catalogue", "/event-catalogue", Section::Catalogue),
         ]
         .map(|(name, path, section)| (name, format!("{developer}{path}"), section == self.section))
         .into()

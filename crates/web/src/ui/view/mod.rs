@@ -2,7 +2,11 @@
 //! fill these in, and tests fill them with whatever they like.
 
 pub mod access;
+pub mod audit_log;
+pub mod catalogue;
 pub mod deliveries;
+pub mod events;
+pub mod filter;
 pub mod frame;
 pub mod keys;
 pub mod parts;

@@ -1,4 +1,5 @@
-//! The workspace itself: the choice between several, its first page, its settings, and the Developer page's overview.
+//! The workspace itself: the choice between several, its first page, its settings, its members, and the Developer page's
+//! overview.
 
 use askama::Template;
 
@@ -82,15 +83,17 @@ pub struct OverviewPage {
     pub workspace_id: CopyField,
 }
 
-/// The audit log.
+/// Settings, Members.
 #[derive(Template)]
-#[template(path = "audit_log.html")]
-pub struct AuditLogPage {
+#[template(path = "members.html")]
+pub struct MembersPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The entries, newest first.
-    pub entries: Vec<AuditRow>,
-    /// Where the entries before these are.
+    /// The members, newest first.
+    pub members: Vec<MemberRow>,
+    /// Whether the person sees e-mail addresses.
+    pub shows_email: bool,
+    /// Where the members before these are.
     pub older: Option<String>,
     /// Whether this is not the first part of the list.
     pub is_later_page: bool,
@@ -98,20 +101,18 @@ pub struct AuditLogPage {
     pub newest: String,
 }
 
-/// One audit entry.
-pub struct AuditRow {
-    /// When.
-    pub at: When,
-    /// Who.
-    pub who: String,
-    /// A member, an API key, or an operator.
-    pub kind: String,
-    /// What, in words.
-    pub what: String,
-    /// On what.
-    pub target: String,
-    /// From where.
-    pub address: String,
-    /// What changed: field, before, after.
-    pub changes: Vec<(String, String, String)>,
+/// One member.
+pub struct MemberRow {
+    /// What they are called.
+    pub name: String,
+    /// Whether it is the person who looks.
+    pub is_self: bool,
+    /// What they sign in with, for whoever manages members.
+    pub email: Option<String>,
+    /// Their role.
+    pub role: &'static str,
+    /// What that role may do, in words.
+    pub may: &'static str,
+    /// Since when they are here.
+    pub since: When,
 }

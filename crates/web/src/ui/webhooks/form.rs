@@ -11,16 +11,16 @@ use keybell_core::{Code, Problem};
 use super::written::Written;
 use super::{list_of, picker, webhook_of};
 use crate::problem::Answer;
-use crate::ui::fields::{Form, errors_of};
+use crate::ui::fields::{Fields, Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Errors, Field};
 use crate::ui::view::webhooks::WebhookFormPage;
 use crate::ui::{first_time, once, page, page_refused};
 
-pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response> {
+pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     here.grant::<ManageWebhooks>()?;
-    let written = Written::empty(form_token(&app));
+    let written = Written { events: picker::offered(&app, &query)?, ..Written::empty(form_token(&app)) };
     Ok(page(&view(&app, &here, None, &written, Errors::default())?)?)
 }
 

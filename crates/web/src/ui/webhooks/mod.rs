@@ -16,9 +16,9 @@ use axum::routing::{get, post};
 use keybell_app::App;
 use keybell_app::webhooks::{Webhook, WebhookStatus};
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
-use keybell_core::payload::ContentType;
 use keybell_core::{Code, Problem, WebhookId};
 
+use super::example::label;
 use super::signed::Inside;
 use super::view::parts::{Badge, Tone, When};
 use super::view::webhooks::WebhookRow;
@@ -42,6 +42,8 @@ fn list_of(here: &Inside) -> String {
     format!("{}/webhooks", here.developer())
 }
 
+pub(super) use picker::event_types;
+
 /// The names of the event types there are.
 pub(super) fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
     Ok(picker::event_types(app)?.into_iter().map(|kind| kind.name).collect())
@@ -51,16 +53,6 @@ pub(super) fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
 async fn webhook_of(app: &App, here: &Inside, id: &str) -> Result<Webhook, Problem> {
     let id = WebhookId::parse(id).ok_or(Code::NotFound)?;
     app.webhook(here.grant::<ReadWebhooks>()?, id).await
-}
-
-/// A content type in a word.
-const fn label(content_type: ContentType) -> &'static str {
-    match content_type {
-        ContentType::Json => "JSON",
-        ContentType::Xml => "XML",
-        ContentType::Form => "Form",
-        ContentType::CloudEvents => "CloudEvents",
-    }
 }
 
 /// A webhook as a row of the list, and as the head of its own page.

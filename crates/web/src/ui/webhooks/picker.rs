@@ -4,18 +4,18 @@ use keybell_app::event_types::EventType;
 use keybell_app::page::PAGE_LIMIT_MAX;
 use keybell_app::{App, Page};
 use keybell_core::operator_event::is_reserved;
-use keybell_core::payload::{self, ContentType, Envelope};
+use keybell_core::payload::ContentType;
 use keybell_core::{Problem, WorkspaceId};
 
-use super::label;
-use crate::envelope::base_url;
+use crate::ui::example::{self, label};
+use crate::ui::fields::Fields;
 use crate::ui::view::webhooks::EventGroup;
 
 /// What an example payload carries where no event type has an example.
 const EXAMPLE: (&str, &str) = ("example.happened", r#"{"name":"An example","amount":1.50}"#);
 
 /// Every event type of the catalogue that is in use.
-pub(super) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
+pub(in crate::ui) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let listing = app.list_event_types(&Page::new(Some(PAGE_LIMIT_MAX), cursor)?)?;
@@ -27,6 +27,16 @@ pub(super) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
     }
     all.sort_by(|one, other| (&one.group, &one.name).cmp(&(&other.group, &other.name)));
     Ok(all)
+}
+
+/// What the address ticks beforehand, as a link of the event catalogue does: only what can be ticked by hand.
+pub(super) fn offered(app: &App, query: &Fields) -> Result<Vec<String>, Problem> {
+    let types = event_types(app)?;
+    let is_known = |wanted: &&str| {
+        let group = wanted.strip_suffix(".*");
+        types.iter().any(|kind| kind.name == *wanted || group == Some(&kind.group))
+    };
+    Ok(query.all("events").filter(is_known).map(str::to_owned).collect())
 }
 
 /// The groups with what is ticked of them, and what is ticked and in none.
@@ -62,18 +72,6 @@ pub(super) fn content_types(
     let with_example =
         of_platform.find_map(|kind| Some((kind.name.as_str(), kind.example.as_deref()?.get())));
     let (event_type, data) = with_example.unwrap_or(EXAMPLE);
-    let source = format!("{}/v1/workspaces/{workspace}", base_url(app));
-    let envelope = Envelope {
-        id: "evt_06dhtsbh1nxwk8n6s4c3v9r7e0",
-        event_type,
-        occurred_at: app.now(),
-        workspace_id: workspace,
-        data: data.as_bytes(),
-        source: &source,
-    };
-    let of = |kind: ContentType| {
-        let body = payload::encode(kind, &envelope);
-        (kind.as_str(), label(kind), String::from_utf8_lossy(&body).into_owned(), kind == chosen)
-    };
-    ContentType::ALL.map(of).into()
+    let of = |(kind, body): (ContentType, String)| (kind.as_str(), label(kind), body, kind == chosen);
+    example::in_each(app, workspace, event_type, data).map(of).into()
 }

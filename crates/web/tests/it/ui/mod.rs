@@ -1,11 +1,15 @@
 //! The pages, as somebody without scripts uses them.
 
 mod access;
+mod audit_log;
 mod browser;
+mod catalogue;
 mod charts;
 mod deliveries;
+mod events;
 mod everywhere;
 mod keys;
+mod members;
 mod reference;
 mod resend;
 mod verify;

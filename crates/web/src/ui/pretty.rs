@@ -4,6 +4,8 @@ use serde::de::IgnoredAny;
 
 /// Longest text that is laid out, in bytes; beyond it nobody reads it on a page.
 pub(super) const PRETTY_BYTES_MAX: usize = 512 * 1024;
+/// Longest text once it is laid out, in bytes: 256 KiB of zeros at the deepest nesting would be 17 MB of indents.
+pub(super) const LAID_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// `text` laid out, where it is JSON that has something to lay out; `None` for anything else.
 pub(super) fn json(text: &str) -> Option<String> {
@@ -15,6 +17,9 @@ pub(super) fn json(text: &str) -> Option<String> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     let mut tokens = text.chars().peekable();
     while let Some(char) = tokens.next() {
+        if laid.len() > LAID_BYTES_MAX {
+            return None;
+        }
         if in_string {
             laid.push(char);
             in_string = escaped || char != '"';
@@ -49,7 +54,7 @@ pub(super) fn json(text: &str) -> Option<String> {
             }
         }
     }
-    (laid != text).then_some(laid)
+    (laid != text && laid.len() <= LAID_BYTES_MAX).then_some(laid)
 }
 
 fn new_line(laid: &mut String, depth: usize) {
@@ -89,5 +94,15 @@ mod tests {
         }
         let long = |bytes: usize| json(&format!("[\"{}\"]", "x".repeat(bytes - 4))).is_some();
         assert_eq!([long(PRETTY_BYTES_MAX), long(PRETTY_BYTES_MAX + 1)], [true, false]);
+    }
+
+    #[test]
+    fn what_would_be_mostly_indents_stays_as_it_is() {
+        let deep =
+            |zeros: usize| json(&format!("{}{}0{}", "[".repeat(64), "0,".repeat(zeros), "]".repeat(64)));
+        // Each zero takes itself, its comma, a line break and 128 blanks.
+        let before = deep(0).expect("it is short").len();
+        let fits = (LAID_BYTES_MAX - before) / 131;
+        assert_eq!([deep(fits).is_some(), deep(fits + 1).is_some()], [true, false]);
     }
 }

@@ -1,0 +1,58 @@
+//! What the pages of long lists share: the filter stays in the address while the pages are turned, and a list that could not
+//! be read is not shown as an empty one.
+
+use keybell_app::Listing;
+use keybell_core::{Code, Problem};
+
+use super::fields::Fields;
+
+/// The parameters of `names` that the address has.
+pub(super) fn kept(query: &Fields, names: &[&'static str]) -> Vec<(&'static str, String)> {
+    names.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
+}
+
+/// The address of `list` with the parameters `kept`, from `cursor` on where one is given.
+pub(super) fn address(list: &str, kept: &[(&'static str, String)], cursor: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(kept);
+    query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+    let query = query.finish();
+    if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") }
+}
+
+/// What was read; where it could not be, an empty list and why, so that the page can say so and offer its filter again. What
+/// is wrong with the request itself is a page of its own.
+pub(super) fn loaded<T>(read: Result<Listing<T>, Problem>) -> Result<(Listing<T>, Option<Problem>), Problem> {
+    match read {
+        Ok(listing) => Ok((listing, None)),
+        Err(problem) if matches!(problem.code, Code::Unavailable | Code::Internal) => {
+            Ok((Listing { data: Vec::new(), next_cursor: None }, Some(problem)))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_stays_while_the_pages_are_turned() {
+        let kept = [("type", "a&b".to_owned()), ("from", "2026-11-23T09:30".to_owned())];
+        assert_eq!(
+            address("/events", &kept, Some("evt_1")),
+            "/events?type=a%26b&from=2026-11-23T09%3A30&cursor=evt_1"
+        );
+        assert_eq!(address("/events", &[], None), "/events");
+    }
+
+    #[test]
+    fn a_list_that_could_not_be_read_is_told_apart_from_one_that_was_asked_for_wrongly() {
+        let read = |code: Code| loaded::<u8>(Err(Problem::from(code)));
+        for code in [Code::Unavailable, Code::Internal] {
+            let (listing, problem) = read(code).expect("it is told on the page");
+            assert!(listing.data.is_empty() && problem.is_some_and(|problem| problem.code == code));
+        }
+        assert_eq!(read(Code::Malformed).err().map(|problem| problem.code), Some(Code::Malformed));
+    }
+}
