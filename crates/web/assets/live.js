@@ -2,8 +2,13 @@
 // after the server was away. Rows are made from the page's own template; nothing that is told becomes markup.
 const live = document.querySelector("[data-live]");
 
+// As many rows has a page of the list.
+const PAGE_ROWS = 50;
 // More rows than these nobody reads at once; older ones are on the next page.
 const ROWS_MAX = 200;
+// Behind a proxy, a server that is away is a refusal: it is tried again so often, and so long after.
+const TRIES_MAX = 20;
+const TRY_AFTER = 5000;
 // A screen reader is told what came together, not each by itself.
 const SAY_AFTER = 3000;
 
@@ -15,6 +20,8 @@ if (live) {
   let source = null;
   let came = 0;
   let saying = null;
+  let tries = 0;
+  let again = null;
 
   const say = (text) => { state.textContent = text; };
 
@@ -58,48 +65,74 @@ if (live) {
   const delivery = (event) => {
     const told = JSON.parse(event.data);
     const there = body.querySelector(`tr[data-id="${CSS.escape(told.id)}"]`);
-    if (!there && !told.is_new) return;
+    // Ids are in the order of time. What belongs below the last row is on another page.
+    const below = [...body.children].find((other) => other.dataset.id < told.id);
+    if (!there && !below && body.children.length >= PAGE_ROWS) return;
     const row = model.content.firstElementChild.cloneNode(true);
     row.dataset.id = told.id;
     // Whoever reads the row keeps their place in it.
-    const focused = there?.contains(document.activeElement);
+    const focused = there?.contains(document.activeElement) && document.activeElement.tagName;
     const ticked = there?.querySelector("input:checked");
     if (there) there.replaceWith(row);
-    else body.prepend(row);
+    else body.insertBefore(row, below ?? null);
     fill(row, told);
     if (ticked && told.may_resend) row.querySelector("input[type='checkbox']").checked = true;
-    if (focused) row.querySelector("a[href]")?.focus();
+    if (focused) row.querySelector(focused === "INPUT" ? "input" : "a[href]")?.focus();
     if (!there) {
       count();
       document.querySelector("[data-empty]")?.remove();
       document.querySelector("[data-list]").hidden = false;
-      while (body.children.length > ROWS_MAX) body.lastElementChild.remove();
+      const rest = [...body.children].slice(ROWS_MAX);
+      for (const old of rest) if (!old.matches(":focus-within, :has(:checked)")) old.remove();
     }
   };
 
   const stop = (text) => {
     source?.close();
     source = null;
+    clearTimeout(saying);
+    clearTimeout(again);
+    saying = again = null;
     toggle.setAttribute("aria-checked", "false");
     say(text);
   };
 
   const start = () => {
-    came = 0;
+    source?.close();
+    clearTimeout(again);
     source = new EventSource(live.dataset.live);
     toggle.setAttribute("aria-checked", "true");
     say("Connecting …");
-    source.addEventListener("open", () => say(came ? `${came} new` : "Waiting for deliveries"));
+    source.addEventListener("open", () => {
+      tries = 0;
+      say(came ? `${came} new` : "Waiting for deliveries");
+    });
     source.addEventListener("delivery", delivery);
     source.addEventListener("gone", (event) => body.querySelector(`tr[data-id="${CSS.escape(event.data)}"]`)?.remove());
     source.addEventListener("over", () => stop("You are signed out. Load the page again."));
     source.addEventListener("error", () => {
+      if (!source) return;
       // Closed for good: refused, not only away.
-      if (source?.readyState === EventSource.CLOSED) stop("Live is not available now. Try again later.");
-      else if (source) say("The server is away. Trying again …");
+      const closed = source.readyState === EventSource.CLOSED;
+      if (closed && tries >= TRIES_MAX) return stop("Live is not available now. Try again later.");
+      say("The server is away. Trying again …");
+      if (closed) {
+        tries += 1;
+        again = setTimeout(start, TRY_AFTER);
+      }
     });
   };
 
   live.hidden = false;
-  toggle.addEventListener("click", () => (source ? stop("Paused") : start()));
+  toggle.addEventListener("click", () => {
+    if (source) return stop("Paused");
+    came = tries = 0;
+    start();
+  });
+  // Nobody looks at a page that is hidden, and a browser opens few connections to one server.
+  document.addEventListener("visibilitychange", () => {
+    if (!source) return;
+    if (document.hidden) source.close();
+    else if (source.readyState === EventSource.CLOSED) start();
+  });
 }

@@ -24,7 +24,8 @@ statements! {
 }
 
 // Both find a delivery as it was before the attempt: an outcome that is written again after its commit's answer was lost, or
-// after another node took the delivery over, undoes nothing of what came later.
+// after another node took the delivery over, undoes nothing of what came later. Where two nodes made the same attempt, the one
+// that is written first counts.
 bulks! {
     DELETE_PENDING = Delete "pending_deliveries" [workspace_id: Bytes, id: Bytes, attempts_made: Int];
     INSERT_FINISHED = InsertNew "finished_deliveries" [
@@ -155,7 +156,8 @@ impl Op for RecordAttempts {
             for outcome in self.outcomes.iter() {
                 if is_there(tx.as_read(), &EVENT_IS_THERE, outcome, (&outcome.event).into())? {
                     kept.push(outcome);
-                    if !is_there(tx.as_read(), &IS_PENDING, outcome, (&outcome.delivery).into())? {
+                    let is_over = matches!(outcome.after, After::Finished { .. });
+                    if is_over && !is_there(tx.as_read(), &IS_PENDING, outcome, (&outcome.delivery).into())? {
                         over.push(outcome);
                     }
                 }

@@ -143,10 +143,10 @@ fn notice(word: &str) -> Option<&'static str> {
             "These deliveries are made again. They are pending until their endpoints have answered."
         }
         "deliveries-resent-some" => {
-            "Some of these deliveries are made again. The others are pending already, or their webhook is off or deleted."
+            "Some of these deliveries are made again. The others are pending already, or cannot be: their webhook is off, deleted or not yours, or their event is no longer kept."
         }
         "deliveries-not-resent" => {
-            "None of these deliveries can be made again: they are pending already, or their webhook is off or deleted."
+            "None of these deliveries can be made again: they are pending already, their webhook is off, deleted or not yours, or their event is no longer kept."
         }
         "deliveries-none" => "No delivery was ticked, so none is made again.",
         "deliveries-none-fit" => "No delivery fits any more, so none is made again.",

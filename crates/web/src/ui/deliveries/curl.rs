@@ -13,14 +13,18 @@ const BY_ITSELF: [&str; 2] = ["content-length", "host"];
 /// whoever knows it.
 pub(super) fn command(request: &SentRequest) -> Option<String> {
     let body = request.body.as_deref().filter(|body| body.len() <= CURL_BODY_BYTES_MAX)?;
-    let mut command = format!("curl -X POST {}", quoted(&request.url));
+    // Without globs: braces and brackets of a URL are its own.
+    let mut command = format!("curl --globoff -X POST {}", quoted(&request.url));
     for header in &request.headers {
         if BY_ITSELF.iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
             continue;
         }
         let value = header.value.as_deref().unwrap_or("<secret>");
         command.push_str(" \\\n  -H ");
-        command.push_str(&quoted(&format!("{}: {value}", header.name)));
+        // With a colon, curl would leave out a header that has no value.
+        let written =
+            if value.is_empty() { format!("{};", header.name) } else { format!("{}: {value}", header.name) };
+        command.push_str(&quoted(&written));
     }
     // Raw: with the other ways a body that begins with @ is the name of a file.
     command.push_str(" \\\n  --data-raw ");
@@ -50,6 +54,7 @@ mod tests {
                 header("host", Some("hooks.example.com")),
                 header("content-type", Some("application/json")),
                 header("x-token", None),
+                header("x-empty", Some("")),
             ],
             body: body.map(str::to_owned),
         }
@@ -59,9 +64,10 @@ mod tests {
     fn a_command_is_quoted_and_holds_no_secret() {
         let command = command(&request(Some("{\"it's\":\"$(rm)\"}"))).expect("it has a body");
         insta::assert_snapshot!(command, @r#"
-        curl -X POST 'https://hooks.example.com/in?a=1&b='\''2'\''' \
+        curl --globoff -X POST 'https://hooks.example.com/in?a=1&b='\''2'\''' \
           -H 'content-type: application/json' \
           -H 'x-token: <secret>' \
+          -H 'x-empty;' \
           --data-raw '{"it'\''s":"$(rm)"}'
         "#);
     }

@@ -11,12 +11,14 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
+use http::{HeaderName, header};
 use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, DeliverySummary};
 use keybell_app::live::LiveView;
 use keybell_app::{App, Page};
 use keybell_core::grant::ReadDeliveries;
-use keybell_core::{DeliveryId, Problem};
+use keybell_core::{Code, DeliveryId, Problem, Timestamp};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::list::filter;
 use super::{Webhooks, row};
@@ -28,6 +30,11 @@ use crate::ui::view::parts::When;
 
 /// How often the list is read: at once, to a person.
 const EVERY: Duration = Duration::from_secs(1);
+/// A look that takes long is made as much more rarely: live views together leave the readers to everybody else.
+const REST_PER_LOOK: u32 = 20;
+/// How far back a look goes: what is older changes unseen, and a filter that fits next to nothing does not read the whole log
+/// once a second.
+const LOOKS_BACK: Duration = Duration::from_hours(1);
 /// Deliveries that are looked at: more in a second than anybody reads. What is further down changes unseen until the page is
 /// loaded again.
 const ROWS: u32 = 50;
@@ -38,6 +45,8 @@ const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 /// The names of the events: a delivery that is new or changed, and one that the filter no longer means.
 const DELIVERY: &str = "delivery";
 const GONE: &str = "gone";
+/// How nginx, and what does as nginx does, is told to hand on what comes.
+const NOT_BUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// The name of the event that says that no more will come, and that coming back is of no use.
 const OVER: &str = "over";
 
@@ -58,8 +67,6 @@ struct Told {
     next: Option<String>,
     waits: bool,
     may_resend: bool,
-    /// Whether it came after all that were seen before.
-    is_new: bool,
 }
 
 /// What is different from before.
@@ -72,7 +79,7 @@ struct News {
 }
 
 /// What is known of a delivery that was told.
-type Seen = (DeliveryStatus, u32, Option<u16>);
+type Seen = (DeliveryStatus, u32, Option<Timestamp>);
 
 struct Looking {
     app: App,
@@ -82,20 +89,30 @@ struct Looking {
     webhooks: Webhooks,
     seen: HashMap<DeliveryId, Seen>,
     looks: u32,
+    /// How long the last one took.
+    took: Duration,
     is_over: bool,
 }
 
 pub(super) async fn live(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     here.grant::<ReadDeliveries>()?;
-    let view = app.begin_live_view()?;
+    let view = app.begin_live_view(here.place.workspace)?;
     let webhooks = Webhooks::of(&app, &here).await?;
-    let filter = filter(&query);
-    let mut looking =
-        Looking { app, here, view, filter, webhooks, seen: HashMap::new(), looks: 0, is_over: false };
-    // What is there now is on the page.
-    looking.look().await?;
-    let stream = events(looking);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+    let filter = DeliveryFilter { from: Some(app.now().before(LOOKS_BACK)), ..filter(&query) };
+    let looking = Looking {
+        app,
+        here,
+        view,
+        filter,
+        webhooks,
+        seen: HashMap::new(),
+        looks: 0,
+        took: Duration::ZERO,
+        is_over: false,
+    };
+    let stream = Sse::new(events(looking)).keep_alive(KeepAlive::default());
+    // No cache keeps it, and no proxy waits for more of it before it hands it on.
+    Ok(([(header::CACHE_CONTROL, "no-store"), (NOT_BUFFERED, "no")], stream).into_response())
 }
 
 fn events(looking: Looking) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -105,7 +122,9 @@ fn events(looking: Looking) -> impl Stream<Item = Result<Event, Infallible>> {
             if let Some(event) = waiting.pop() {
                 return Some((Ok(event), (looking, waiting)));
             }
-            if looking.is_over || !looking.view.pause(EVERY).await {
+            // The first look is told whole: the page may be older than the wish to see it live.
+            let rest = EVERY.max(looking.took * REST_PER_LOOK);
+            if looking.is_over || (looking.looks > 0 && !looking.view.pause(rest).await) {
                 return None;
             }
             waiting = looking.next().await;
@@ -117,12 +136,18 @@ impl Looking {
     /// What is to be told now, the last one first.
     async fn next(&mut self) -> Vec<Event> {
         self.looks += 1;
-        if self.looks.is_multiple_of(LOOKS_PER_CHECK) && self.check().await.is_err() {
+        if self.looks.is_multiple_of(LOOKS_PER_CHECK)
+            && let Err(problem) = self.check().await
+            && matches!(problem.code, Code::MissingCredential | Code::NotFound | Code::Forbidden)
+        {
             self.is_over = true;
-            return vec![Event::default().event(OVER).data("")];
+            // Browsers pass an event over that has no data.
+            return vec![Event::default().event(OVER).data(OVER)];
         }
-        // The oldest is told first, so that the newest ends up on top. What cannot be read now is told later.
+        // The oldest is told first. What cannot be read now is told later.
+        let began = Instant::now();
         let News { told, gone } = self.look().await.unwrap_or_default();
+        self.took = began.elapsed();
         let told = told.iter().filter_map(|told| Event::default().event(DELIVERY).json_data(told).ok());
         let gone = gone.iter().map(|id| Event::default().event(GONE).data(id.to_string()));
         told.chain(gone).collect()
@@ -141,9 +166,8 @@ impl Looking {
         let grant = self.here.grant::<ReadDeliveries>()?;
         let page = Page::new(Some(ROWS), None)?;
         let found = self.app.list_deliveries(grant, self.filter.clone(), page).await?.data;
-        let is = |delivery: &DeliverySummary| {
-            (delivery.status, delivery.attempts_made, delivery.last_response_status)
-        };
+        let is =
+            |delivery: &DeliverySummary| (delivery.status, delivery.attempts_made, delivery.next_attempt_at);
         let seen = found.iter().map(|delivery| (delivery.id, is(delivery))).collect();
         let before = std::mem::replace(&mut self.seen, seen);
         // What is missing further up than the last row was not pushed out by newer ones.
@@ -151,17 +175,13 @@ impl Looking {
         let gone =
             before.keys().filter(|id| !self.seen.contains_key(id) && last.is_none_or(|last| **id > last));
         let gone = gone.copied().collect();
-        let newest = before.keys().max().copied();
         let differs = found.into_iter().filter(|delivery| before.get(&delivery.id) != Some(&is(delivery)));
-        let told = differs.map(|delivery| {
-            let is_new = newest.is_none_or(|newest| delivery.id > newest);
-            told(row(&self.here, &self.webhooks, delivery), is_new)
-        });
+        let told = differs.map(|delivery| told(row(&self.here, &self.webhooks, delivery)));
         Ok(News { told: told.collect(), gone })
     }
 }
 
-fn told(row: DeliveryRow, is_new: bool) -> Told {
+fn told(row: DeliveryRow) -> Told {
     let (tone, mark) = row.status.tone.drawn();
     Told {
         id: row.id,
@@ -177,6 +197,5 @@ fn told(row: DeliveryRow, is_new: bool) -> Told {
         next: row.next.map(When::exact),
         waits: row.waits,
         may_resend: row.may_resend,
-        is_new,
     }
 }

@@ -3,9 +3,9 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
-use keybell_app::deliveries::{DeliveryStatus, Resending};
+use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, Resending};
 use keybell_core::grant::ManageWebhooks;
-use keybell_core::{Code, DeliveryId, Problem};
+use keybell_core::{Code, DeliveryId, Grant, Problem};
 
 use super::list::{FILTERS, filter};
 use super::{Webhooks, list_of};
@@ -17,6 +17,9 @@ use crate::ui::view::deliveries::ResendPage;
 use crate::ui::view::frame::Section;
 use crate::ui::{first_time, once, page};
 
+/// Why a delivery cannot be made again, as it is: it is pending, its webhook is off, deleted or somebody else's, its event is
+/// no longer kept.
+const CANNOT_BE: [Code; 4] = [Code::DeliveryPending, Code::Conflict, Code::Forbidden, Code::NotFound];
 /// Most deliveries that are ticked at once: as many as a page of the list has at most.
 const TICKED_MAX: usize = 250;
 
@@ -38,17 +41,13 @@ pub(super) async fn one(
 
 /// Those that were ticked. What cannot be made again is left as it is, and said.
 pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
-    here.grant::<ManageWebhooks>()?;
-    let (mut resent, mut left) = (0, 0);
+    let mut ticked = Vec::new();
     for id in form.all("delivery").take(TICKED_MAX).filter_map(DeliveryId::parse) {
-        match app.resend_delivery(here.grant::<ManageWebhooks>()?, id).await {
-            Ok(_) => resent += 1,
-            Err(Problem { code: Code::Unavailable | Code::Internal, .. }) if resent == 0 => {
-                return Err(Code::Unavailable.into());
-            }
-            Err(_) => left += 1,
-        }
+        ticked.push((id, here.grant::<ManageWebhooks>()?));
     }
+    here.grant::<ManageWebhooks>()?;
+    // In a task of its own, so that a browser that goes away leaves nothing half done.
+    let (resent, left) = tokio::spawn(resend(app, ticked)).await.map_err(Problem::internal)??;
     let done = match (resent, left) {
         (0, 0) => "deliveries-none",
         (0, _) => "deliveries-not-resent",
@@ -63,10 +62,43 @@ pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> A
     Ok(Redirect::to(&address(&list_of(&here), &said, cursor.as_deref())).into_response())
 }
 
+/// Makes each of them again; how many were, and how many cannot be.
+async fn resend(
+    app: App,
+    ticked: Vec<(DeliveryId, Grant<ManageWebhooks>)>,
+) -> Result<(usize, usize), Problem> {
+    let (mut resent, mut left) = (0, 0);
+    for (id, grant) in ticked {
+        match app.resend_delivery(grant, id).await {
+            Ok(_) => resent += 1,
+            Err(problem) if CANNOT_BE.contains(&problem.code) => left += 1,
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok((resent, left))
+}
+
+/// What was filtered by; refused where a word of it is not understood, since without it more would be meant.
+fn strictly(fields: &Fields) -> Result<DeliveryFilter, Problem> {
+    let filter = filter(fields);
+    let understood = [
+        ("webhook_id", filter.webhook.is_some()),
+        ("event_id", filter.event.is_some()),
+        ("status", filter.status.is_some()),
+        ("answer", filter.response_class.is_some()),
+    ];
+    match understood.iter().find(|(name, is)| fields.some(name).is_some() && !is) {
+        Some((name, _)) => {
+            Err(Problem::field(*name, "invalid", "is not understood, so it is not known which are meant"))
+        }
+        None => Ok(filter),
+    }
+}
+
 /// The page that says how many they are.
 pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
-    let filter = filter(&query);
+    let filter = strictly(&query)?;
     let status = filter.status.filter(|status| *status != DeliveryStatus::Pending).ok_or(Code::NotFound)?;
     let webhooks = Webhooks::of(&app, &here).await?;
     let mut about = vec![("Status", status.as_str().to_owned())];
@@ -95,7 +127,7 @@ pub(super) async fn many(State(app): State<App>, here: Inside, form: Form) -> An
         said.push(("done", done.to_owned()));
         Redirect::to(&address(&list_of(&here), &said, None)).into_response()
     };
-    let filter = filter(&form);
+    let filter = strictly(&form)?;
     if filter.status.is_none() {
         return Err(Code::Malformed.into());
     }

@@ -57,7 +57,7 @@ async fn a_delivery_is_made_again_from_its_page() {
     let path = again.path.split('?').next().expect("a path").to_owned();
     let one = until(&mut browser, &path, |page| page.text().contains("Attempt 2")).await;
     assert!(
-        one.text().contains("sent again by hand") && one.text().contains("curl -X POST"),
+        one.text().contains("sent again by hand") && one.text().contains("curl --globoff -X POST"),
         "{}",
         one.text()
     );
@@ -100,6 +100,7 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
 
     let list = page.path.split('?').next().expect("a path").to_owned();
     browser.open(&format!("{list}/resend?status=pending")).await.is(404);
+    browser.open(&format!("{list}/resend?status=failed&answer=timeout")).await.is(422);
     let none = browser.open(&format!("{list}/resend?status=failed")).await.is(200);
     assert!(none.text().contains("Nothing to resend") && !none.offers("Resend"), "{}", none.text());
 }
@@ -147,4 +148,28 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
         "{}",
         unknown.text()
     );
+}
+
+#[tokio::test]
+async fn live_tells_what_there_is_and_nothing_to_others() {
+    let app = TestApp::start().await;
+    let receiver = Receiver::start(|_| Reply::status(200));
+    let (workspace, mut browser, page) = delivered(&app, &receiver, 2).await;
+    // A view that is begun while the server ends tells what there is, and no more.
+    app.app.end_live_views();
+    let live = format!("/w/{workspace}/settings/advanced/developer/deliveries/live");
+    let told = browser.open(&live).await.is(200);
+    assert!(told.answer.header("content-type").starts_with("text/event-stream"));
+    assert_eq!(told.answer.header("cache-control"), "no-store");
+    for id in page.all("tbody tr").iter().filter_map(|row| row.attr("data-id")) {
+        assert!(told.answer.text().contains(id), "{}", told.answer.text());
+    }
+    assert_eq!(told.answer.text().matches("event: delivery").count(), 2);
+    let failed = browser.open(&format!("{live}?status=failed")).await.is(200);
+    assert!(!failed.answer.text().contains("event:"), "{}", failed.answer.text());
+
+    let elsewhere = app.workspace("Northwind").await;
+    let token = app.member(&elsewhere, Role::Owner).await;
+    Browser::signed_in(&app, &token).open(&live).await.is(404);
+    assert!(Browser::new(&app).open(&live).await.path.starts_with("/sign-in"));
 }
