@@ -17,6 +17,7 @@ mod home;
 mod keys;
 mod listed;
 mod members;
+mod overlap;
 mod overview;
 mod period;
 mod pretty;

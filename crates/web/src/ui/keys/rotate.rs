@@ -18,11 +18,7 @@ use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyAgainPage, RotatePage};
 use crate::ui::view::parts::{Errors, When};
-use crate::ui::{first_time, once, page, page_refused};
-
-/// The choices of an overlap: seconds, and words.
-const OVERLAPS: [(u64, &str); 4] =
-    [(0, "Now"), (3_600, "In an hour"), (86_400, "In 24 hours"), (604_800, "In 7 days")];
+use crate::ui::{first_time, once, overlap, page, page_refused};
 
 pub(super) async fn ask(
     State(app): State<App>,
@@ -31,7 +27,7 @@ pub(super) async fn ask(
 ) -> Answer<Response> {
     here.grant::<ManageKeys>()?;
     let key = key_of(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, key, OVERLAP_DEFAULT.as_secs(), Errors::default()))?)
+    Ok(page(&view(&app, &here, key, OVERLAP_DEFAULT, Errors::default()))?)
 }
 
 pub(super) async fn rotate(
@@ -42,19 +38,16 @@ pub(super) async fn rotate(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = key_of(&app, &here, &id).await?;
-    let Some(overlap) =
-        form.one("overlap").parse().ok().filter(|seconds| OVERLAPS.iter().any(|(known, _)| known == seconds))
-    else {
+    let Some(overlap) = overlap::chosen(&form) else {
         let (errors, problem) = errors_of(Problem::field("overlap_seconds", "required", "choose one"))?;
-        return Ok(page_refused(&view(&app, &here, key, OVERLAP_DEFAULT.as_secs(), errors), &problem)?);
+        return Ok(page_refused(&view(&app, &here, key, OVERLAP_DEFAULT, errors), &problem)?);
     };
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: list_of(&here) })?);
     };
     let maker = app.clone();
     let id = key.id;
-    let rotated =
-        once(&app, under_way, async move { maker.rotate_key(grant, id, Duration::from_secs(overlap)).await });
+    let rotated = once(&app, under_way, async move { maker.rotate_key(grant, id, overlap).await });
     match rotated.await {
         Ok(issued) => Ok(shown_once(&app, &here, "The new secret key", &issued)?),
         Err(problem) => {
@@ -64,7 +57,7 @@ pub(super) async fn rotate(
     }
 }
 
-fn view(app: &App, here: &Inside, key: ApiKey, overlap: u64, errors: Errors) -> RotatePage {
+fn view(app: &App, here: &Inside, key: ApiKey, overlap: Duration, errors: Errors) -> RotatePage {
     let id = key.public_identifier(app.brand()).to_string();
     let list = list_of(here);
     let previous = key.previous_secret.filter(|previous| previous.expires_at > app.now());
@@ -75,7 +68,7 @@ fn view(app: &App, here: &Inside, key: ApiKey, overlap: u64, errors: Errors) -> 
         token: form_token(app),
         name: key.name,
         id,
-        overlaps: OVERLAPS.iter().map(|(seconds, words)| (*seconds, *words, *seconds == overlap)).collect(),
+        overlaps: overlap::choices(overlap),
         previous: previous.map(|previous| When::near(previous.expires_at)),
         errors,
     }

@@ -6,8 +6,8 @@ use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 use crate::ui::view::verify::{Sample as Program, VerifyPage};
 use crate::ui::view::webhooks::{
-    DeletePage, EventGroup, HeaderRow, Health, SecretPage, TestPage, WebhookFormPage, WebhookPage,
-    WebhookRow, WebhooksPage,
+    DeletePage, EventGroup, HeaderRow, Health, RotateSecretPage, SecretPage, TestPage, WebhookFormPage,
+    WebhookPage, WebhookRow, WebhooksPage,
 };
 
 impl Sample<'_> {
@@ -118,11 +118,26 @@ impl Sample<'_> {
             ("webhook", drawn(&webhook)),
             ("webhook-secret", drawn(&secret(false))),
             ("webhook-secret-revealed", drawn(&secret(true))),
+            ("webhook-secret-rotate", drawn(&self.secret_rotation())),
             ("webhook-verify", drawn(&verify)),
             ("webhook-delete", drawn(&delete)),
             ("webhook-test", drawn(&self.webhook_test(None))),
             ("webhook-tested", drawn(&self.webhook_test(Some(self.attempt(1, self.full))))),
         ]
+    }
+
+    fn secret_rotation(&self) -> RotateSecretPage {
+        RotateSecretPage {
+            frame: self.frame(Section::Webhooks),
+            name: self.say("Warehouse"),
+            href: "#".to_owned(),
+            list: format!("{DEVELOPER}/webhooks"),
+            action: "#".to_owned(),
+            back: "#".to_owned(),
+            token: self.say("t"),
+            overlaps: vec![(0, "Now", false), (86_400, "In 24 hours", true)],
+            errors: self.errors(),
+        }
     }
 
     fn webhook_test(&self, outcome: Option<AttemptView>) -> TestPage {

@@ -190,6 +190,30 @@ pub struct SecretPage {
     pub may_reveal: bool,
 }
 
+/// A new signing secret, and how long the old one signs beside it.
+#[derive(Template)]
+#[template(path = "webhook_rotate.html")]
+pub struct RotateSecretPage {
+    /// Its surroundings.
+    pub frame: Frame,
+    /// The webhook's name.
+    pub name: String,
+    /// Where its pages begin.
+    pub href: String,
+    /// Where the list is.
+    pub list: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// What makes a form that is sent twice do it once.
+    pub token: String,
+    /// When the old secret ends: seconds, words, whether chosen.
+    pub overlaps: Vec<(u64, &'static str, bool)>,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
 /// A test of a webhook, and what came of it.
 #[derive(Template)]
 #[template(path = "webhook_test.html")]

@@ -5,6 +5,7 @@ mod form;
 mod health;
 mod list;
 mod picker;
+mod rotate;
 mod secret;
 mod switch;
 mod test;
@@ -34,6 +35,10 @@ pub(super) fn router() -> Router<App> {
         .route(&format!("{WEBHOOKS}/{{webhook}}/test"), get(test::ask).post(test::send))
         .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
         .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
+        .route(
+            &format!("{WEBHOOKS}/{{webhook}}/signing-secret/rotate"),
+            get(rotate::ask).post(rotate::rotate),
+        )
         .route(&format!("{WEBHOOKS}/{{webhook}}/verify"), get(verify::show))
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use keybell_app::App;
-use keybell_app::webhooks::{ShownSecret, Webhook};
+use keybell_app::webhooks::{SIGNING_SECRETS_MAX, ShownSecret, Webhook};
 use keybell_core::grant::ManageWebhooks;
 
 use super::{list_of, webhook_of};
@@ -16,7 +16,7 @@ use crate::ui::view::webhooks::SecretPage;
 
 /// Ids of the fields. A webhook has one secret, and another while it is being rotated; a third comes of rotating again
 /// within the overlap.
-const FIELD_IDS: [&str; 4] = ["secret-1", "secret-2", "secret-3", "secret-4"];
+const FIELD_IDS: [&str; SIGNING_SECRETS_MAX] = ["secret-1", "secret-2", "secret-3", "secret-4", "secret-5"];
 
 pub(super) async fn ask(
     State(app): State<App>,
@@ -38,7 +38,7 @@ pub(super) async fn reveal(
     Ok(page(&view(&here, &webhook, Some(secrets)))?)
 }
 
-fn view(here: &Inside, webhook: &Webhook, secrets: Option<Vec<ShownSecret>>) -> SecretPage {
+pub(super) fn view(here: &Inside, webhook: &Webhook, secrets: Option<Vec<ShownSecret>>) -> SecretPage {
     let list = list_of(here);
     let shown = |(id, secret): (&&'static str, ShownSecret)| {
         let field = CopyField::new(id, "Signing secret", secret.secret.reveal());

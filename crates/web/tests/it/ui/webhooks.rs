@@ -150,3 +150,27 @@ async fn deleting_says_what_will_happen_and_needs_a_tick() {
     );
     browser.send(&ask.form("Delete").ticked("confirm", "yes")).await.is(404);
 }
+
+#[tokio::test]
+async fn a_signing_secret_is_rotated_with_an_overlap_and_once() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let webhook = json!({ "name": "Warehouse", "url": "http://127.0.0.1:9/in", "events": ["*"] });
+    let made = app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), webhook).await.done(201);
+    let secret = format!("/w/{workspace}{LIST}/{}/signing-secret", made["id"].as_str().expect("an id"));
+    let ask = browser.open(&secret).await.is(200).link("Rotate");
+    let form = browser.open(&ask).await.is(200).form("Rotate").with("overlap", "3600");
+    let rotated = browser.send(&form).await.is(200);
+    let old = made["signing_secret"].as_str().expect("a secret");
+    assert_eq!(rotated.value("secret-2"), old);
+    assert_ne!(rotated.value("secret-1"), old);
+    assert!(rotated.text().contains("signs until"), "{}", rotated.text());
+    let again = browser.send(&form).await.is(200);
+    assert!(again.text().contains("it was done once"), "{}", again.text());
+    browser.send(&form.without("overlap")).await.is(422);
+
+    let token = app.member(&workspace, Role::Guest).await;
+    let mut guest = Browser::signed_in(&app, &token);
+    assert!(!guest.open(&secret).await.is(200).offers("Rotate"));
+    guest.open(&ask).await.is(403);
+}
