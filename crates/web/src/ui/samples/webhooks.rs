@@ -210,6 +210,12 @@ impl Sample<'_> {
                 ("application/json", "JSON", self.say("{\"id\":\"evt_1\"}"), true),
                 ("application/xml", "XML", self.say("<?xml version=\"1.0\"?>\n<event></event>"), false),
             ],
+            limits: [
+                Field::text("rate_limit.limit", "Requests", self.say("")).told(&self.errors()),
+                Field::text("rate_limit.window_seconds", "In so many seconds", self.say("")),
+                Field::text("max_in_flight", "Requests at once", self.say("")),
+            ],
+            more_open: self.full,
             headers: vec![header(0, self.full), header(1, false), header(2, false)],
             enabled: true,
             errors: self.errors(),

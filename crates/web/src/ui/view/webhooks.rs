@@ -79,6 +79,10 @@ pub struct WebhookFormPage {
     pub content_types: Vec<(&'static str, &'static str, String, bool)>,
     /// The headers, with empty rows after them.
     pub headers: Vec<HeaderRow>,
+    /// How many requests, in what time, and at once.
+    pub limits: [Field; 3],
+    /// Whether those are shown at once.
+    pub more_open: bool,
     /// Whether it is on.
     pub enabled: bool,
     /// What is wrong.

@@ -31,7 +31,14 @@ pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> 
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         return Ok(Redirect::to(&format!("{list}?done=again")).into_response());
     };
-    let (maker, new) = (app.clone(), written.new_webhook());
+    let new = match written.new_webhook() {
+        Ok(new) => new,
+        Err(problem) => {
+            app.abandon_answer(under_way).await?;
+            return refused(&app, &here, None, &written, problem);
+        }
+    };
+    let maker = app.clone();
     match once(&app, under_way, async move { maker.create_webhook(grant, new).await }).await {
         Ok((webhook, _)) => {
             Ok(Redirect::to(&format!("{list}/{}/signing-secret?done=webhook-created", webhook.id))
@@ -59,7 +66,11 @@ pub(super) async fn save(
     let grant = here.grant::<ManageWebhooks>()?;
     let webhook = webhook_of(&app, &here, &id).await?;
     let written = Written::read(&form, Some(&webhook))?;
-    match app.edit_webhook(grant, webhook.id, written.patch()).await {
+    let saved = match written.patch() {
+        Ok(patch) => app.edit_webhook(grant, webhook.id, patch).await,
+        Err(problem) => Err(problem),
+    };
+    match saved {
         Ok(_) => {
             Ok(Redirect::to(&format!("{}/{}?done=webhook-saved", list_of(&here), webhook.id)).into_response())
         }
@@ -104,6 +115,21 @@ fn view(
     let description =
         Field::lines("description", "Description", &*written.description).most(DESCRIPTION_CHARS_MAX);
     let url = Field::text("url", "URL", &*written.url).kind("url", "off").mono().required().hint(url_hint);
+    let rate = |name, label, value: &str, hint| {
+        Field::text(name, label, value.to_owned()).kind("number", "off").hint(hint).told(&errors)
+    };
+    let [limit, window] = &written.rate;
+    let limits = [
+        rate(
+            "rate_limit.limit",
+            "Requests",
+            limit,
+            "What comes faster waits. Leave it empty for no limit of its own.",
+        ),
+        rate("rate_limit.window_seconds", "In so many seconds", window, "One second where it is empty."),
+        rate("max_in_flight", "Requests at once", &written.at_once, "Leave it empty for what is usual here."),
+    ];
+    let is_limited = !limit.is_empty() || !window.is_empty() || !written.at_once.is_empty();
     let own = editing.map(|webhook| format!("{list}/{}", webhook.id));
     Ok(WebhookFormPage {
         frame: here.frame(Section::Webhooks),
@@ -119,6 +145,11 @@ fn view(
         content_types: picker::content_types(app, here.place.workspace, &types, written.content_type),
         headers: written.rows(&errors),
         enabled: written.enabled,
+        limits,
+        more_open: is_limited
+            || ["rate_limit.limit", "rate_limit.window_seconds", "max_in_flight"]
+                .iter()
+                .any(|field| errors.about(field).is_some()),
         errors,
     })
 }

@@ -1,9 +1,11 @@
 //! What stands in the form of a webhook.
 
-use keybell_app::webhooks::{NewHeader, NewWebhook, Webhook, WebhookPatch};
-use keybell_core::Code;
+use std::str::FromStr;
+
+use keybell_app::webhooks::{NewHeader, NewWebhook, Webhook, WebhookPatch, WebhookRateLimit};
 use keybell_core::header::HEADERS_MAX;
 use keybell_core::payload::ContentType;
+use keybell_core::{Code, Problem};
 use serde_json::Map;
 
 use crate::ui::fields::Fields;
@@ -22,6 +24,9 @@ pub(super) struct Written {
     pub(super) content_type: ContentType,
     pub(super) headers: Vec<HeaderWritten>,
     pub(super) enabled: bool,
+    /// How many requests in how many seconds, and how many at once: as they were written, empty for none.
+    pub(super) rate: [String; 2],
+    pub(super) at_once: String,
     pub(super) token: String,
 }
 
@@ -43,6 +48,8 @@ impl Written {
             content_type: ContentType::Json,
             headers: Vec::new(),
             enabled: true,
+            rate: Default::default(),
+            at_once: String::new(),
             token,
         }
     }
@@ -62,6 +69,11 @@ impl Written {
             content_type: webhook.content_type,
             headers: headers.collect(),
             enabled: webhook.enabled,
+            rate: webhook
+                .rate_limit
+                .map(|rate| [rate.limit.to_string(), rate.window_seconds.to_string()])
+                .unwrap_or_default(),
+            at_once: webhook.max_in_flight.map(|most| most.to_string()).unwrap_or_default(),
             token: String::new(),
         }
     }
@@ -85,12 +97,15 @@ impl Written {
             content_type: ContentType::parse(form.one("content_type")).ok_or(Code::Malformed)?,
             headers: headers_of(form, had),
             enabled: form.one("enabled") == "yes",
+            rate: ["rate_limit.limit", "rate_limit.window_seconds"]
+                .map(|name| form.one(name).trim().to_owned()),
+            at_once: form.one("max_in_flight").trim().to_owned(),
             token: form.one("token").to_owned(),
         })
     }
 
-    pub(super) fn new_webhook(&self) -> NewWebhook {
-        NewWebhook {
+    pub(super) fn new_webhook(&self) -> Result<NewWebhook, Problem> {
+        Ok(NewWebhook {
             name: self.name.clone(),
             description: self.description.clone(),
             url: self.url.clone(),
@@ -98,15 +113,15 @@ impl Written {
             content_type: self.content_type,
             headers: self.headers.iter().map(HeaderWritten::new_header).collect(),
             enabled: self.enabled,
-            rate_limit: None,
-            max_in_flight: None,
+            rate_limit: self.rate_limit()?,
+            max_in_flight: self.max_in_flight()?,
             signing_secret: None,
             metadata: Map::new(),
-        }
+        })
     }
 
-    pub(super) fn patch(&self) -> WebhookPatch {
-        WebhookPatch {
+    pub(super) fn patch(&self) -> Result<WebhookPatch, Problem> {
+        Ok(WebhookPatch {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             url: Some(self.url.clone()),
@@ -114,10 +129,26 @@ impl Written {
             content_type: Some(self.content_type),
             headers: Some(self.headers.iter().map(HeaderWritten::new_header).collect()),
             enabled: Some(self.enabled),
-            rate_limit: None,
-            max_in_flight: None,
+            rate_limit: Some(self.rate_limit()?),
+            max_in_flight: Some(self.max_in_flight()?),
             metadata: None,
+        })
+    }
+
+    /// A limit with no time beside it is one for each second.
+    fn rate_limit(&self) -> Result<Option<WebhookRateLimit>, Problem> {
+        let [limit, window] = &self.rate;
+        if limit.is_empty() && window.is_empty() {
+            return Ok(None);
         }
+        Ok(Some(WebhookRateLimit {
+            limit: number("rate_limit.limit", limit)?,
+            window_seconds: if window.is_empty() { 1 } else { number("rate_limit.window_seconds", window)? },
+        }))
+    }
+
+    fn max_in_flight(&self) -> Result<Option<u32>, Problem> {
+        if self.at_once.is_empty() { Ok(None) } else { number("max_in_flight", &self.at_once).map(Some) }
     }
 
     /// The rows of the form, with empty ones after them.
@@ -153,6 +184,10 @@ impl HeaderWritten {
             secret: self.secret,
         }
     }
+}
+
+fn number<T: FromStr>(field: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::field(field, "invalid", "must be a whole number"))
 }
 
 /// Whether `event` is in the group whose pattern begins with `group`, a dot at its end.

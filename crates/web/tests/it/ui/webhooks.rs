@@ -174,3 +174,29 @@ async fn a_signing_secret_is_rotated_with_an_overlap_and_once() {
     assert!(!guest.open(&secret).await.is(200).offers("Rotate"));
     guest.open(&ask).await.is(403);
 }
+
+#[tokio::test]
+async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let empty = browser.open(&page.link("Create Webhook")).await.is(200);
+    let form = empty.form("Create Webhook").with("name", "Warehouse").with("url", "http://127.0.0.1:9/in");
+    let form = form.with("which_events", "all");
+    let refused = browser.send(&form.clone().with("rate_limit.limit", "many")).await.is(422);
+    assert!(refused.text().contains("must be a whole number"), "{}", refused.text());
+    assert_eq!(refused.value("rate_limit\\.limit"), "many");
+    let form = form
+        .with("rate_limit.limit", "30")
+        .with("rate_limit.window_seconds", "60")
+        .with("max_in_flight", "3");
+    browser.send(&form).await.is(200);
+    let made = only(&app, &workspace).await;
+    assert_eq!(made["rate_limit"], json!({ "limit": 30, "window_seconds": 60 }));
+    assert_eq!(made["max_in_flight"], 3);
+
+    let edit = format!("/w/{workspace}{LIST}/{}/edit", made["id"].as_str().expect("an id"));
+    let form = browser.open(&edit).await.is(200).form("Save");
+    browser.send(&form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "")).await.is(200);
+    let saved = only(&app, &workspace).await;
+    assert_eq!((&saved["rate_limit"], &saved["max_in_flight"]), (&Value::Null, &json!(3)));
+}
