@@ -7,7 +7,7 @@ use serde_json::json;
 use super::browser::Browser;
 
 /// Every page of a workspace, by what follows its id.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "",
     "/settings",
     "/settings/members",
@@ -17,6 +17,7 @@ const PAGES: [&str; 13] = [
     "/settings/advanced/developer/webhooks",
     "/settings/advanced/developer/webhooks/new",
     "/settings/advanced/developer/deliveries",
+    "/settings/advanced/developer/deliveries/resend?status=failed",
     "/settings/advanced/developer/events",
     "/settings/advanced/developer/event-catalogue",
     "/settings/advanced/developer/event-catalogue/keybell.webhook.failing",
