@@ -11,12 +11,11 @@ use serde_json::Value;
 
 use super::between::Between;
 use super::fields::Fields;
-use super::listed::{address, kept, loaded};
+use super::listed::{address, kept, list_page, loaded};
 use super::signed::Inside;
 use super::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use super::view::frame::Section;
 use super::view::parts::When;
-use super::{page, page_refused};
 use crate::problem::Answer;
 
 /// The parameters that filter, and stay when the page is turned: those of the API.
@@ -57,10 +56,7 @@ async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Res
         newest: address(&list, &kept, None),
         list,
     };
-    Ok(match problem {
-        Some(problem) => page_refused(&view, &problem)?,
-        None => page(&view)?,
-    })
+    Ok(list_page(&view, problem.as_ref())?)
 }
 
 /// The actions to choose from: the chosen one as well, whatever it is.

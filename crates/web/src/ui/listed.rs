@@ -1,10 +1,12 @@
 //! What the pages of long lists share: the filter stays in the address while the pages are turned, and a list that could not
 //! be read is not shown as an empty one.
 
+use axum::response::Response;
 use keybell_app::Listing;
 use keybell_core::{Code, Problem};
 
 use super::fields::Fields;
+use super::{page, page_refused};
 
 /// The parameters of `names` that the address has.
 pub(super) fn kept(query: &Fields, names: &[&'static str]) -> Vec<(&'static str, String)> {
@@ -30,6 +32,14 @@ pub(super) fn loaded<T>(read: Result<Listing<T>, Problem>) -> Result<(Listing<T>
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// The page of a list: with the status of why it could not be read, where it could not.
+pub(super) fn list_page(
+    view: &impl askama::Template,
+    problem: Option<&Problem>,
+) -> Result<Response, Problem> {
+    problem.map_or_else(|| page(view), |problem| page_refused(view, problem))
 }
 
 #[cfg(test)]

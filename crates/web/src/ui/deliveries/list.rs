@@ -11,12 +11,11 @@ use keybell_core::{Problem, WebhookId};
 use super::{Webhooks, list_of, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, loaded};
+use crate::ui::listed::{address, kept, list_page, loaded};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
 use crate::ui::webhooks::event_type_names;
-use crate::ui::{page, page_refused};
 
 /// Deliveries on the page of a webhook.
 const LATEST: u32 = 10;
@@ -69,10 +68,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         newest: whole,
         list,
     };
-    Ok(match problem {
-        Some(problem) => page_refused(&view, &problem)?,
-        None => page(&view)?,
-    })
+    Ok(list_page(&view, problem.as_ref())?)
 }
 
 /// The newest deliveries of a webhook, for its own page.

@@ -10,13 +10,13 @@ use super::list_of;
 use crate::problem::Answer;
 use crate::ui::between::Between;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, loaded};
+use crate::ui::listed::{address, kept, list_page, loaded};
 use crate::ui::signed::Inside;
 use crate::ui::view::events::{EventRow, EventsPage};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::When;
 use crate::ui::webhooks::event_type_names;
-use crate::ui::{catalogue, deliveries, page, page_refused};
+use crate::ui::{catalogue, deliveries};
 
 /// The parameters that filter, and stay when the page is turned: those of the API.
 const FILTERS: [&str; 3] = ["type", "from", "to"];
@@ -45,10 +45,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         newest: address(&list, &kept, None),
         list,
     };
-    Ok(match problem {
-        Some(problem) => page_refused(&view, &problem)?,
-        None => page(&view)?,
-    })
+    Ok(list_page(&view, problem.as_ref())?)
 }
 
 /// The event types to choose from: the chosen one as well, which the catalogue may no longer have.

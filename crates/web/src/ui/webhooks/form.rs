@@ -27,16 +27,13 @@ pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> 
 pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let written = Written::read(&form, None)?;
+    let new = match written.new_webhook() {
+        Ok(new) => new,
+        Err(problem) => return refused(&app, &here, None, &written, problem),
+    };
     let list = list_of(&here);
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         return Ok(Redirect::to(&format!("{list}?done=again")).into_response());
-    };
-    let new = match written.new_webhook() {
-        Ok(new) => new,
-        Err(problem) => {
-            app.abandon_answer(under_way).await?;
-            return refused(&app, &here, None, &written, problem);
-        }
     };
     let maker = app.clone();
     match once(&app, under_way, async move { maker.create_webhook(grant, new).await }).await {
