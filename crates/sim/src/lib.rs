@@ -19,7 +19,7 @@ mod plan;
 mod trace;
 mod world;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -61,17 +61,25 @@ pub struct CameTo {
 
 thread_local! {
     static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether a panic is a finding of a run, and not a test's own.
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 static HOOK: Once = Once::new();
 
 /// Runs one seed, perhaps with a planted fault. With `print`, everything that happens is printed.
 pub fn run(seed: u64, fault: Option<Fault>, print: bool) -> Run {
     HOOK.call_once(|| {
-        panic::set_hook(Box::new(|info| {
-            PANICKED.with(|panicked| *panicked.borrow_mut() = Some(info.to_string()));
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if RUNNING.get() {
+                PANICKED.with(|panicked| *panicked.borrow_mut() = Some(info.to_string()));
+            } else {
+                usual(info);
+            }
         }));
     });
     PANICKED.with(|panicked| *panicked.borrow_mut() = None);
+    RUNNING.set(true);
     let world = Arc::new(World::new(seed, fault, print));
     if print {
         println!("{:#?}", world.plan);
@@ -85,6 +93,7 @@ pub fn run(seed: u64, fault: Option<Fault>, print: bool) -> Run {
         }
         world.pass(world.dice.millis(0, 30_000));
     }
+    RUNNING.set(false);
     let panicked = PANICKED.with(|panicked| panicked.borrow_mut().take());
     let (trace, lines) = world.sum();
     world.hand.end();
