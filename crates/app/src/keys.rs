@@ -6,6 +6,7 @@
 mod create;
 mod edit;
 mod import;
+mod list;
 mod revoke;
 mod revoke_many;
 mod rotate;
@@ -13,24 +14,21 @@ mod rotate;
 use std::sync::Arc;
 
 use keybell_core::grant::ReadKeys;
-use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, RateLimit, SecretKey};
+use keybell_core::key::{ApiKey, KeyId, PublicIdentifier, RateLimit, SecretKey};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::Op;
-use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
+use keybell_store::ops::api_keys::{Changed, GetKey, StoredKey};
 
+use crate::App;
 use crate::keyring::LiveKey;
-use crate::page::{cursor, read_cursor};
 use crate::problems::of_store;
-use crate::{App, Listing, Page};
 
 pub use create::NewKey;
 pub use edit::KeyPatch;
 pub use import::{IMPORTED_AT_ONCE_MAX, ImportKey};
+pub use list::{KeyFilter, KeySort, SEARCH_CHARS_MAX};
 pub use revoke_many::RevokeFilter;
 pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX};
-
-/// Most characters of a search.
-pub const SEARCH_CHARS_MAX: usize = 200;
 
 /// How often a change is made again from a newer version of the record, when others change the same key meanwhile.
 const CHANGE_TRIES_MAX: u32 = 5;
@@ -43,51 +41,7 @@ pub struct IssuedKey {
     pub secret_key: SecretKey,
 }
 
-/// Which keys of a workspace are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct KeyFilter {
-    /// Only in this state.
-    pub status: Option<KeyStatus>,
-    /// Only of this environment.
-    pub environment: Option<Environment>,
-    /// Only with this text in the name or the description, or with this public identifier.
-    pub search: Option<String>,
-}
-
 impl App {
-    /// The keys of a workspace, newest first.
-    pub async fn list_keys(
-        &self,
-        grant: Grant<ReadKeys>,
-        filter: KeyFilter,
-        page: Page,
-    ) -> Result<Listing<ApiKey>, Problem> {
-        let search = filter.search.filter(|text| !text.is_empty());
-        if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARS_MAX) {
-            let message = format!("must have at most {SEARCH_CHARS_MAX} characters");
-            return Err(Problem::field("q", "too_long", message));
-        }
-        let query = ListKeys {
-            workspace: grant.workspace(),
-            after: page.after(|text| {
-                let (created_at, id) = read_cursor(text)?;
-                Some((created_at, KeyId::parse(&id)?))
-            })?,
-            environment: filter.environment,
-            status: filter.status,
-            now: self.now(),
-            id: search
-                .as_deref()
-                .and_then(|text| PublicIdentifier::parse(text, self.brand()))
-                .map(|public| public.id),
-            text: search,
-            rows: page.rows(),
-        };
-        let found = self.store().read(query).await.map_err(of_store)?;
-        let keys = found.into_iter().map(|stored| self.with_last_use(stored.key)).collect();
-        Ok(page.listing(keys, |key: &ApiKey| cursor(key.created_at, key.id.as_str())))
-    }
-
     /// One key of a workspace.
     pub async fn key(&self, grant: Grant<ReadKeys>, id: KeyId) -> Result<ApiKey, Problem> {
         Ok(self.with_last_use(self.stored_key(grant.workspace(), id).await?.key))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier};
 use keybell_core::{Grant, Problem, Timestamp};
-use keybell_store::ops::api_keys::{KeyToRevoke, ListKeys, RevokeKeys};
+use keybell_store::ops::api_keys::{KeyOrder, KeyToRevoke, ListKeys, RevokeKeys};
 use serde_json::json;
 
 use super::{CHANGE_TRIES_MAX, SEARCH_CHARS_MAX, changed_meanwhile};
@@ -154,7 +154,7 @@ impl App {
         loop {
             let page = ListKeys {
                 workspace: grant.workspace(),
-                after,
+                order: KeyOrder::Newest(after),
                 environment: filter.environment,
                 status: filter.status,
                 now: self.now(),

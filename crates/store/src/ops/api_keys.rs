@@ -6,17 +6,19 @@
 pub(super) mod change;
 pub(super) mod import;
 pub(super) mod last_use;
+pub(super) mod list;
 pub(super) mod load;
 
 pub use change::{Changed, EditKey, EndOverlap, KeyToRevoke, RevokeKey, RevokeKeys, RotateKey};
 pub use import::{ImportKeys, Imported};
 pub use last_use::{LastUse, RecordLastUses};
+pub use list::{KeyOrder, ListKeys};
 pub use load::{CountKeys, LoadKeys, LoadedKey, LoadedPrevious};
 
 use ipnet::IpNet;
+use keybell_core::WorkspaceId;
 use keybell_core::grant::Origin;
-use keybell_core::key::{ApiKey, Digest, Environment, KeyId, KeyStatus, PreviousSecret};
-use keybell_core::{Timestamp, WorkspaceId};
+use keybell_core::key::{ApiKey, Digest, Environment, KeyId, PreviousSecret};
 
 use crate::error::StoreError;
 use crate::ops::audit::{self, AuditFact};
@@ -47,14 +49,6 @@ statements! {
                 UNION ALL SELECT id FROM api_keys WHERE previous_digest = $1 AND previous_digest_of = 'sha256'";
     WORKSPACE = "SELECT id FROM workspaces WHERE id = $1";
     BY_ID = concat!("SELECT ", columns!(), " FROM api_keys WHERE workspace_id = $1 AND id = $2");
-    LIST = concat!("SELECT ", columns!(), " FROM api_keys \
-            WHERE workspace_id = $1 AND (created_at, id) < ($2, $3) \
-            AND (CAST($4 AS TEXT) IS NULL OR environment = $4) \
-            AND (CAST($5 AS TEXT) IS NULL OR $5 = CASE WHEN revoked_at IS NOT NULL THEN 'revoked' \
-            WHEN enabled = 0 THEN 'disabled' WHEN expires_at <= $6 THEN 'expired' ELSE 'active' END) \
-            AND (CAST($7 AS TEXT) IS NULL OR LOWER(name) LIKE $8 ESCAPE '!' OR name LIKE $7 ESCAPE '!' \
-            OR LOWER(description) LIKE $8 ESCAPE '!' OR description LIKE $7 ESCAPE '!' OR id = $9) \
-            ORDER BY created_at DESC, id DESC LIMIT $10");
 }
 
 /// An API key as it is stored: the record, and what is remembered of its secrets.
@@ -204,65 +198,6 @@ impl Query for GetKey {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         tx.first(&BY_ID, &[(&self.workspace).into(), self.id.as_str().into()], read_key)
     }
-}
-
-/// Keys of a workspace, newest first.
-#[derive(Debug)]
-pub struct ListKeys {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Only keys after this one in the list: when it was made, and its ID.
-    pub after: Option<(Timestamp, KeyId)>,
-    /// Only keys of this environment.
-    pub environment: Option<Environment>,
-    /// Only keys in this state.
-    pub status: Option<KeyStatus>,
-    /// The instant at which the states are.
-    pub now: Timestamp,
-    /// Only keys with this text in the name or the description, without regard to the case of `a`–`z`.
-    pub text: Option<String>,
-    /// … or with this ID.
-    pub id: Option<KeyId>,
-    /// Most keys to give.
-    pub rows: i64,
-}
-
-impl Query for ListKeys {
-    const NAME: &'static str = "api_keys.list";
-    type Out = Vec<StoredKey>;
-
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let end = Timestamp::from_micros(i64::MAX);
-        let (at, id) = self.after.as_ref().map_or((end, ""), |(at, id)| (*at, id.as_str()));
-        let pattern = self.text.as_deref().map(containing);
-        let lower = self.text.as_deref().map(|text| containing(&text.to_lowercase()));
-        let args = [
-            (&self.workspace).into(),
-            at.into(),
-            id.into(),
-            self.environment.map(Environment::as_str).into(),
-            self.status.map(KeyStatus::as_str).into(),
-            self.now.into(),
-            pattern.as_ref().into(),
-            lower.as_ref().into(),
-            self.id.as_ref().map(KeyId::as_str).into(),
-            self.rows.into(),
-        ];
-        tx.all(&LIST, &args, read_key)
-    }
-}
-
-/// A pattern of `LIKE … ESCAPE '!'` for what contains `text`.
-fn containing(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for char in text.chars() {
-        if matches!(char, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(char);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// The fields of a key that are stored as JSON, written.

@@ -40,6 +40,7 @@ pub(crate) fn all_statements() -> Vec<&'static Sql> {
         api_keys::change::STATEMENTS,
         api_keys::import::STATEMENTS,
         api_keys::last_use::STATEMENTS,
+        api_keys::list::STATEMENTS,
         api_keys::load::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,

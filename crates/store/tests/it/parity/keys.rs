@@ -35,7 +35,7 @@ pub(super) const STEPS: &[Step] = &[
         read_as(
             api_keys::ListKeys {
                 workspace: dice.workspace(),
-                after: dice.maybe(|dice| (dice.at(), key_id(dice))),
+                order: order(dice),
                 environment: dice.maybe(environment),
                 status: dice.maybe(|dice| dice.pick(&statuses)),
                 now: dice.at(),
@@ -245,6 +245,18 @@ pub(super) const STEPS: &[Step] = &[
 
 fn key_id(dice: &Dice) -> KeyId {
     KeyId::parse(&format!("{:012}", dice.below(5))).expect("twelve digits")
+}
+
+fn order(dice: &Dice) -> api_keys::KeyOrder {
+    let after = |dice: &Dice| dice.maybe(|dice| (dice.at(), key_id(dice)));
+    match dice.small(4) {
+        0 => api_keys::KeyOrder::Name(
+            dice.maybe(|dice| (dice.pick(&["1", "KEY", "k"]).to_owned(), key_id(dice))),
+        ),
+        1 => api_keys::KeyOrder::LastUse(after(dice)),
+        2 => api_keys::KeyOrder::Expiry(after(dice)),
+        _ => api_keys::KeyOrder::Newest(after(dice)),
+    }
 }
 
 fn environment(dice: &Dice) -> Environment {

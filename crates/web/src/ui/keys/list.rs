@@ -2,17 +2,18 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use keybell_app::keys::{KeyFilter, SEARCH_CHARS_MAX};
+use keybell_app::keys::{KeyFilter, KeySort, SEARCH_CHARS_MAX};
 use keybell_app::{App, Page};
 use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
-use keybell_core::key::{ApiKey, Counts, KeyStatus};
+use keybell_core::key::{ApiKey, Counts, Environment, KeyStatus};
 
 use super::list_of;
 use crate::envelope::base_url;
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
+use crate::ui::listed::{address, kept};
 use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
@@ -23,12 +24,30 @@ use crate::ui::view::parts::{Badge, Lately, Tone, When};
 /// How long before its end a key's expiry is a warning, in seconds: a week, to put another in its place.
 const EXPIRES_SOON_SECONDS: u64 = 7 * 86_400;
 
+const STATUSES: [(&str, &str); 5] = [
+    ("", "Any"),
+    ("active", "Active"),
+    ("disabled", "Disabled"),
+    ("expired", "Expired"),
+    ("revoked", "Revoked"),
+];
+const ENVIRONMENTS: [(&str, &str); 3] = [("", "Any"), ("live", "live"), ("test", "test")];
+const SORTS: [(&str, &str, KeySort); 4] = [
+    ("", "Newest first", KeySort::Newest),
+    ("name", "Name", KeySort::Name),
+    ("last_used", "Last used first", KeySort::LastUse),
+    ("expires", "Expires first", KeySort::Expiry),
+];
+
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let search: Option<String> = query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect());
     let status = KeyStatus::parse(query.one("status"));
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let filter = KeyFilter { status, environment: None, search: search.clone() };
+    let environment = Environment::parse(query.one("environment"));
+    let sort =
+        SORTS.iter().find(|(word, ..)| *word == query.one("sort")).map_or(KeySort::Newest, |sort| sort.2);
+    let filter = KeyFilter { status, environment, search: search.clone(), sort };
     let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
     let now = app.now();
     let ids = listing.data.iter().map(|key| key.id).collect();
@@ -36,22 +55,17 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let mut used = app.usage_of_keys(here.grant::<ReadKeys>()?, ids, lately).await?;
 
     let list = list_of(&here);
-    let mut kept = form_urlencoded::Serializer::new(String::new());
-    kept.extend_pairs(search.iter().map(|text| ("q", text.as_str())));
-    kept.extend_pairs(status.iter().map(|status| ("status", status.as_str())));
-    let kept = kept.finish();
-    let newest = format!("{list}?{kept}");
-    let older = listing.next_cursor.map(|cursor| {
-        let cursor: String =
-            form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
-        if kept.is_empty() { format!("{list}?{cursor}") } else { format!("{list}?{kept}&{cursor}") }
-    });
+    let kept = kept(&query, &["q", "status", "environment", "sort"]);
+    let newest = address(&list, &kept, None);
+    let older = listing.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor)));
     let base = base_url(&app);
     Ok(page(&KeysPage {
         frame: here.frame(Section::Keys),
-        is_filtered: search.is_some() || status.is_some(),
+        is_filtered: search.is_some() || status.is_some() || environment.is_some(),
         search: search.unwrap_or_default(),
-        statuses: statuses(status),
+        statuses: chosen(&STATUSES, status.map_or("", KeyStatus::as_str)),
+        environments: chosen(&ENVIRONMENTS, environment.map_or("", Environment::as_str)),
+        sorts: SORTS.map(|(word, label, known)| (word, label, known == sort)).into(),
         rows: listing
             .data
             .into_iter()
@@ -69,11 +83,9 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     })?)
 }
 
-fn statuses(chosen: Option<KeyStatus>) -> Vec<(&'static str, &'static str, bool)> {
-    let labels =
-        [("active", "Active"), ("disabled", "Disabled"), ("expired", "Expired"), ("revoked", "Revoked")];
-    let word = chosen.map_or("", KeyStatus::as_str);
-    [("", "Any")].into_iter().chain(labels).map(|(known, label)| (known, label, known == word)).collect()
+/// The choices of a filter: word, label, whether chosen.
+fn chosen(known: &[(&'static str, &'static str)], chosen: &str) -> Vec<(&'static str, &'static str, bool)> {
+    known.iter().map(|(word, label)| (*word, *label, *word == chosen)).collect()
 }
 
 /// A key as a row of the list, and as the head of its own page.

@@ -42,6 +42,8 @@ impl Sample<'_> {
             list: list.clone(),
             search: self.say(""),
             statuses: vec![("all", "Any", true), ("active", "Active", false)],
+            environments: vec![("", "Any", true), ("live", "live", false)],
+            sorts: vec![("", "Newest first", !self.full), ("name", "Name", self.full)],
             is_filtered: !self.word.is_empty(),
             rows: self.some(|| {
                 vec![

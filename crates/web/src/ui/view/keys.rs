@@ -18,9 +18,13 @@ pub struct KeysPage {
     pub search: String,
     /// The filter by status: word, label, whether chosen.
     pub statuses: Vec<(&'static str, &'static str, bool)>,
+    /// The filter by environment.
+    pub environments: Vec<(&'static str, &'static str, bool)>,
+    /// What may come first.
+    pub sorts: Vec<(&'static str, &'static str, bool)>,
     /// Whether anything is filtered.
     pub is_filtered: bool,
-    /// The keys, newest first.
+    /// The keys.
     pub rows: Vec<KeyRow>,
     /// Whether the person may make keys.
     pub may_create: bool,
@@ -32,6 +36,23 @@ pub struct KeysPage {
     pub newest: String,
     /// A command line that shows what a key is for.
     pub curl: String,
+}
+
+impl KeysPage {
+    /// Whether the keys are in the usual order, in which later pages are older.
+    pub fn is_newest_first(&self) -> bool {
+        self.sorts.iter().all(|(word, _, chosen)| *chosen == word.is_empty())
+    }
+
+    /// In which order the keys are, in words.
+    pub fn sorted(&self) -> &'static str {
+        match self.sorts.iter().find(|(.., chosen)| *chosen) {
+            Some(("name", ..)) => "by name",
+            Some(("last_used", ..)) => "the last used first",
+            Some(("expires", ..)) => "the first to expire first",
+            _ => "newest first",
+        }
+    }
 }
 
 /// One key of the list.

@@ -178,6 +178,14 @@ async fn the_list_is_searched_filtered_and_turned_by_its_address() {
     assert_eq!((found.all("tbody tr").len(), found.value("q").as_str()), (50, "& more"));
     let older = browser.open(&found.link("Older")).await.is(200);
     assert_eq!((older.all("tbody tr").len(), older.value("q").as_str()), (10, "& more"), "the filter stays");
+    let sorted = browser.open(&format!("/w/{workspace}{LIST}?sort=name&environment=live")).await.is(200);
+    let name = |page: &Page| page.all("tbody th a").first().map(|link| link.text().collect::<String>());
+    assert_eq!(name(&sorted).as_deref(), Some("Key 00 & more"));
+    let next = browser.open(&sorted.link("Next page")).await.is(200);
+    assert_eq!((next.all("tbody tr").len(), name(&next).as_deref()), (10, Some("Key 50 & more")));
+    assert_eq!(browser.open(&next.link("First page")).await.all("tbody tr").len(), 50);
+    let test = browser.open(&format!("/w/{workspace}{LIST}?environment=test")).await.is(200);
+    assert!(test.text().contains("No key fits this search."), "{}", test.text());
     let none = browser.open(&format!("/w/{workspace}{LIST}?q=nothing")).await.is(200);
     assert!(none.text().contains("No key fits this search."), "{}", none.text());
 }

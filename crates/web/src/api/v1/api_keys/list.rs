@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use keybell_app::keys::KeyFilter;
+use keybell_app::keys::{KeyFilter, KeySort};
 use keybell_app::{App, Page};
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::KeyStatus;
@@ -71,7 +71,12 @@ pub(super) async fn list(
     QueryParams(query): QueryParams<KeyQuery>,
 ) -> Answer<Json<List<ApiKey>>> {
     let status = query.status.status();
-    let filter = KeyFilter { status, environment: query.environment.map(Into::into), search: query.q };
+    let filter = KeyFilter {
+        status,
+        environment: query.environment.map(Into::into),
+        search: query.q,
+        sort: KeySort::Newest,
+    };
     let listing = app.list_keys(grant, filter, Page::new(query.limit, query.cursor)?).await?;
     Ok(Json(List::of(listing, |key| ApiKey::shown(key, &app))))
 }
