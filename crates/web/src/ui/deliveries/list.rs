@@ -8,14 +8,15 @@ use keybell_core::event::EventId;
 use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
 use keybell_core::{Problem, WebhookId};
 
-use super::{Webhooks, list_of, row};
+use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, kept, list_page, loaded};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
-use crate::ui::webhooks::event_type_names;
+use crate::ui::view::webhooks::WebhookPart;
+use crate::ui::webhooks::{event_type_names, head};
 
 /// Deliveries on the page of a webhook.
 const LATEST: u32 = 10;
@@ -42,7 +43,9 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let (found, problem) = loaded(app.list_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
     let list = list_of(&here);
     let kept = kept(&query, &FILTERS);
-    let whole = webhook_id.map_or_else(|| list.clone(), |id| format!("{list}?webhook_id={id}"));
+    let whole = webhook_id.map_or_else(|| list.clone(), |id| of_webhook(&here, id));
+    let webhook = webhook_id.and_then(|id| webhooks.get(id));
+    let head = webhook.map(|webhook| head(&here, webhook, Some(WebhookPart::Deliveries)));
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
         known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
     };
@@ -50,8 +53,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let may_resend = here.grant::<ManageWebhooks>().is_ok();
     let is_over = ["failed", "canceled", "succeeded"].contains(&query.one("status"));
     let view = DeliveriesPage {
-        frame: here.frame(Section::Deliveries),
-        webhook: webhook_id.map(|id| (webhooks.name(id), format!("{}/webhooks/{id}", here.developer()))),
+        frame: here.frame(if head.is_some() { Section::Webhooks } else { Section::Deliveries }),
+        webhook: webhook_id.map(|id| (webhooks.name(id), head)),
         webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
         statuses: chosen(&STATUSES, "status"),
         answers: chosen(&ANSWERS, "answer"),

@@ -40,35 +40,42 @@ fn list_of(here: &Inside) -> String {
     format!("{}/deliveries", here.developer())
 }
 
+/// Where the deliveries of a webhook are.
+pub(super) fn of_webhook(here: &Inside, webhook: WebhookId) -> String {
+    format!("{}?webhook_id={webhook}", list_of(here))
+}
+
 /// Where the deliveries of an event are.
 pub(super) fn of_event(here: &Inside, event: &str) -> String {
     format!("{}?event_id={event}", list_of(here))
 }
 
 /// The workspace's webhooks, as far as the log speaks of them.
-pub(super) struct Webhooks(HashMap<WebhookId, (String, bool)>);
+pub(super) struct Webhooks(HashMap<WebhookId, Webhook>);
 
 impl Webhooks {
     /// As many as a page has.
     pub(super) async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
         let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
         let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
-        let known = |webhook: Webhook| {
-            let may_manage = webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by.id);
-            (webhook.id, (webhook.name, may_manage))
-        };
-        Ok(Webhooks(listing.data.into_iter().map(known).collect()))
+        Ok(Webhooks(listing.data.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
     }
 
     /// A webhook's name, or its id where it has been deleted.
     pub(super) fn name(&self, webhook: WebhookId) -> String {
-        self.0.get(&webhook).map_or_else(|| webhook.to_string(), |(name, _)| name.clone())
+        self.get(webhook).map_or_else(|| webhook.to_string(), |webhook| webhook.name.clone())
+    }
+
+    /// A webhook that has not been deleted.
+    fn get(&self, webhook: WebhookId) -> Option<&Webhook> {
+        self.0.get(&webhook)
     }
 
     /// Whether the person may have this delivery made again.
-    pub(super) fn may_resend(&self, delivery: &DeliverySummary) -> bool {
-        let may_manage = self.0.get(&delivery.webhook_id).is_some_and(|(_, may_manage)| *may_manage);
-        may_manage && delivery.status != DeliveryStatus::Pending
+    pub(super) fn may_resend(&self, here: &Inside, delivery: &DeliverySummary) -> bool {
+        let is_theirs =
+            |webhook: &Webhook| webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by.id);
+        delivery.status != DeliveryStatus::Pending && self.get(delivery.webhook_id).is_some_and(is_theirs)
     }
 }
 
@@ -98,7 +105,7 @@ pub(super) fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary)
         href: may_open.then(|| format!("{}/{}", list_of(here), delivery.id)),
         id: delivery.id.to_string(),
         waits: waits(&delivery),
-        may_resend: webhooks.may_resend(&delivery),
+        may_resend: webhooks.may_resend(here, &delivery),
         event_type: delivery.event_type,
         webhook: webhooks.name(delivery.webhook_id),
         status: badge(delivery.status),

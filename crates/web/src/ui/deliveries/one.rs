@@ -38,7 +38,7 @@ pub(super) async fn one(
         event_deliveries: of_event(&here, delivery.event_id.as_str()),
         event_id: delivery.event_id.to_string(),
         waits: waits(&delivery),
-        resend: webhooks.may_resend(&delivery).then(|| format!("{list}/{}/resend", delivery.id)),
+        resend: webhooks.may_resend(&here, &delivery).then(|| format!("{list}/{}/resend", delivery.id)),
         event_type: delivery.event_type,
         webhook: (webhooks.name(delivery.webhook_id), webhook),
         status: badge(delivery.status),

@@ -62,7 +62,7 @@ fn resend_form(
         let status = deliveries::badge(delivery.status).word.to_lowercase();
         let choice =
             || (delivery.id.to_string(), format!("{} ({status})", webhooks.name(delivery.webhook_id)));
-        webhooks.may_resend(delivery).then(choice)
+        webhooks.may_resend(here, delivery).then(choice)
     };
     let deliveries: Vec<_> = sent.iter().filter_map(choice).collect();
     (!deliveries.is_empty()).then(|| ResendForm {

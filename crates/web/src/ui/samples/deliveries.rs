@@ -6,6 +6,7 @@ use crate::ui::view::deliveries::{
 };
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
+use crate::ui::view::webhooks::WebhookPart;
 
 impl Sample<'_> {
     pub(super) fn deliveries(&self) -> Vec<DeliveryRow> {
@@ -74,7 +75,8 @@ impl Sample<'_> {
         let deliveries = DeliveriesPage {
             frame: self.frame(Section::Deliveries),
             list: list.clone(),
-            webhook: (!self.word.is_empty()).then(|| (self.say(""), "#".to_owned())),
+            webhook: (!self.word.is_empty())
+                .then(|| (self.say(""), Some(self.webhook_head(Some(WebhookPart::Deliveries))))),
             webhook_id: self.word.to_owned(),
             statuses: vec![("", "Any", true), ("pending", "Pending", false)],
             answers: vec![("", "Any", true), ("5xx", "5xx", false)],

@@ -7,7 +7,7 @@ use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 use crate::ui::view::verify::{Sample as Program, VerifyPage};
 use crate::ui::view::webhooks::{
     DeletePage, EventGroup, HeaderRow, Health, RotateSecretPage, SecretPage, TestPage, WebhookFormPage,
-    WebhookPage, WebhookRow, WebhooksPage,
+    WebhookHead, WebhookPage, WebhookPart, WebhookRow, WebhooksPage,
 };
 
 impl Sample<'_> {
@@ -29,6 +29,18 @@ impl Sample<'_> {
         }
     }
 
+    pub(super) fn webhook_head(&self, open: Option<WebhookPart>) -> WebhookHead {
+        let list = format!("{DEVELOPER}/webhooks");
+        WebhookHead {
+            href: format!("{list}/whk_1"),
+            list,
+            name: self.say("Warehouse"),
+            deliveries: format!("{DEVELOPER}/deliveries?webhook_id=whk_1"),
+            may_manage: self.full,
+            open,
+        }
+    }
+
     pub(super) fn webhook_pages(&self) -> Vec<(&'static str, String)> {
         let list = format!("{DEVELOPER}/webhooks");
         let webhooks = WebhooksPage {
@@ -42,7 +54,7 @@ impl Sample<'_> {
         let webhook = WebhookPage {
             frame: self.frame(Section::Webhooks),
             webhook: self.webhook("Warehouse", self.full),
-            list: list.clone(),
+            head: self.webhook_head(Some(WebhookPart::Overview)),
             id: CopyField::new("webhook-id", "Webhook id", "whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
             description: self.say("Feeds the warehouse"),
             health: if self.full {
@@ -71,9 +83,7 @@ impl Sample<'_> {
         };
         let secret = |revealed: bool| SecretPage {
             frame: self.frame(Section::Webhooks),
-            name: self.say("Warehouse"),
-            href: format!("{list}/whk_1"),
-            list: list.clone(),
+            head: self.webhook_head(Some(WebhookPart::SigningSecret)),
             secrets: revealed.then(|| {
                 let field = CopyField::new(
                     "secret-1",
@@ -86,9 +96,7 @@ impl Sample<'_> {
         };
         let verify = VerifyPage {
             frame: self.frame(Section::Webhooks),
-            name: self.say("Warehouse"),
-            href: format!("{list}/whk_1"),
-            list: list.clone(),
+            head: self.webhook_head(Some(WebhookPart::Verify)),
             content_type: "JSON",
             languages: vec![
                 ("Python", "?language=python".to_owned(), true),
@@ -105,11 +113,9 @@ impl Sample<'_> {
         };
         let delete = DeletePage {
             frame: self.frame(Section::Webhooks),
-            name: self.say("Warehouse"),
+            head: self.webhook_head(None),
             url: self.say("https://hooks.evergreen.example/northwind"),
             action: "#".to_owned(),
-            back: list.clone(),
-            list: list.clone(),
         };
         vec![
             ("webhooks", drawn(&webhooks)),
@@ -129,9 +135,7 @@ impl Sample<'_> {
     fn secret_rotation(&self) -> RotateSecretPage {
         RotateSecretPage {
             frame: self.frame(Section::Webhooks),
-            name: self.say("Warehouse"),
-            href: "#".to_owned(),
-            list: format!("{DEVELOPER}/webhooks"),
+            head: self.webhook_head(Some(WebhookPart::SigningSecret)),
             action: "#".to_owned(),
             back: "#".to_owned(),
             token: self.say("t"),
@@ -143,9 +147,8 @@ impl Sample<'_> {
     fn webhook_test(&self, outcome: Option<AttemptView>) -> TestPage {
         TestPage {
             frame: self.frame(Section::Webhooks),
-            webhook: (self.say("Warehouse"), "#".to_owned()),
+            head: self.webhook_head(None),
             url: self.say("https://hooks.evergreen.example/northwind"),
-            list: format!("{DEVELOPER}/webhooks"),
             action: "#".to_owned(),
             event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
             outcome,
@@ -165,7 +168,7 @@ impl Sample<'_> {
         };
         WebhookFormPage {
             frame: self.frame(Section::Webhooks),
-            editing: editing.then(|| self.say("Warehouse")),
+            editing: editing.then(|| self.webhook_head(Some(WebhookPart::Settings))),
             action: "#".to_owned(),
             back: list.clone(),
             list: list.clone(),

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::parts::{Badge, Icon, Tone, When};
+use super::webhooks::WebhookHead;
 
 /// The deliveries of the workspace, or of one webhook.
 #[derive(Template)]
@@ -13,8 +14,8 @@ pub struct DeliveriesPage {
     pub frame: Frame,
     /// Where the list is.
     pub list: String,
-    /// The webhook they are all of: its name and where its page is.
-    pub webhook: Option<(String, String)>,
+    /// The name of the webhook they are all of, and its head where it is still there.
+    pub webhook: Option<(String, Option<WebhookHead>)>,
     /// The webhook's id, kept in the filter.
     pub webhook_id: String,
     /// The filter by status: word, label, whether chosen.

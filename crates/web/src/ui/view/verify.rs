@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::parts::Icon;
 use super::reference::Prose;
+use super::webhooks::WebhookHead;
 
 /// How to verify a webhook.
 #[derive(Template)]
@@ -12,12 +13,8 @@ use super::reference::Prose;
 pub struct VerifyPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The webhook's name.
-    pub name: String,
-    /// Where its pages begin.
-    pub href: String,
-    /// Where the list is.
-    pub list: String,
+    /// The webhook.
+    pub head: WebhookHead,
     /// In which content type the webhook sends, in a word.
     pub content_type: &'static str,
     /// The languages there are: name, address, whether it is the one that is shown.

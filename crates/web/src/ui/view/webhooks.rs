@@ -1,11 +1,76 @@
 //! Webhooks: the list, the form, a webhook's own pages, deleting.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use super::deliveries::AttemptView;
 use super::frame::Frame;
 use super::parts::{Badge, Choice, CopyField, Errors, Field, Icon, Lately, Tone, When};
 use crate::ui::charts::Chart;
+
+/// The head of a webhook's pages: whose they are, and the way from one to the other.
+#[derive(Template)]
+#[template(path = "parts/webhook_head.html")]
+pub struct WebhookHead {
+    /// Where the list is.
+    pub list: String,
+    /// The webhook's name.
+    pub name: String,
+    /// Where its pages begin.
+    pub href: String,
+    /// Where its deliveries are.
+    pub deliveries: String,
+    /// Whether the person may change it.
+    pub may_manage: bool,
+    /// The part that is open; `None` on a page that is none of them.
+    pub open: Option<WebhookPart>,
+}
+
+impl HtmlSafe for WebhookHead {}
+
+/// A part of a webhook's pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum WebhookPart {
+    /// How it is doing.
+    Overview,
+    /// What it was sent.
+    Deliveries,
+    /// What can be changed of it.
+    Settings,
+    /// What its requests are signed with.
+    SigningSecret,
+    /// How the signature is checked.
+    Verify,
+}
+
+impl WebhookPart {
+    /// What it is called.
+    pub const fn label(self) -> &'static str {
+        match self {
+            WebhookPart::Overview => "Overview",
+            WebhookPart::Deliveries => "Deliveries",
+            WebhookPart::Settings => "Settings",
+            WebhookPart::SigningSecret => "Signing secret",
+            WebhookPart::Verify => "Verify",
+        }
+    }
+}
+
+impl WebhookHead {
+    /// The parts, and where they are. What the person may not change has no settings for them.
+    pub fn parts(&self) -> Vec<(WebhookPart, String)> {
+        let below = |path: &str| format!("{}{path}", self.href);
+        let mut parts = vec![
+            (WebhookPart::Overview, below("")),
+            (WebhookPart::Deliveries, self.deliveries.clone()),
+            (WebhookPart::Settings, below("/edit")),
+            (WebhookPart::SigningSecret, below("/signing-secret")),
+            (WebhookPart::Verify, below("/verify")),
+        ];
+        parts.retain(|(part, _)| self.may_manage || *part != WebhookPart::Settings);
+        parts
+    }
+}
 
 /// The list of webhooks.
 #[derive(Template)]
@@ -57,8 +122,8 @@ pub struct WebhookRow {
 pub struct WebhookFormPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The name of the webhook that is edited.
-    pub editing: Option<String>,
+    /// The webhook that is edited.
+    pub editing: Option<WebhookHead>,
     /// Where the form goes.
     pub action: String,
     /// Where Cancel leads.
@@ -124,8 +189,8 @@ pub struct WebhookPage {
     pub frame: Frame,
     /// The webhook.
     pub webhook: WebhookRow,
-    /// Where the list is.
-    pub list: String,
+    /// Its head.
+    pub head: WebhookHead,
     /// Its id.
     pub id: CopyField,
     /// Its description.
@@ -182,12 +247,8 @@ impl Health {
 pub struct SecretPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The webhook's name.
-    pub name: String,
-    /// Where its pages begin.
-    pub href: String,
-    /// Where the list is.
-    pub list: String,
+    /// The webhook.
+    pub head: WebhookHead,
     /// The secrets with when they were made and when they end; `None` until they are asked for.
     pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
     /// Whether the person may see them.
@@ -200,12 +261,8 @@ pub struct SecretPage {
 pub struct RotateSecretPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The webhook's name.
-    pub name: String,
-    /// Where its pages begin.
-    pub href: String,
-    /// Where the list is.
-    pub list: String,
+    /// The webhook.
+    pub head: WebhookHead,
     /// Where the form goes.
     pub action: String,
     /// Where Cancel leads.
@@ -224,12 +281,10 @@ pub struct RotateSecretPage {
 pub struct TestPage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The webhook: its name, where its pages begin.
-    pub webhook: (String, String),
+    /// The webhook.
+    pub head: WebhookHead,
     /// Where it sends to.
     pub url: String,
-    /// Where the list is.
-    pub list: String,
     /// Where the form goes.
     pub action: String,
     /// The event types to choose from: name, whether chosen.
@@ -246,14 +301,10 @@ pub struct TestPage {
 pub struct DeletePage {
     /// Its surroundings.
     pub frame: Frame,
-    /// The webhook's name.
-    pub name: String,
+    /// The webhook.
+    pub head: WebhookHead,
     /// Where it sends to.
     pub url: String,
     /// Where the form goes.
     pub action: String,
-    /// Where Cancel leads.
-    pub back: String,
-    /// Where the list is.
-    pub list: String,
 }

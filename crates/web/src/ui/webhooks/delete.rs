@@ -6,7 +6,7 @@ use keybell_app::App;
 use keybell_core::grant::ManageWebhooks;
 
 use super::form::manageable;
-use super::list_of;
+use super::{head, list_of};
 use crate::problem::Answer;
 use crate::ui::fields::Form;
 use crate::ui::page;
@@ -20,15 +20,11 @@ pub(super) async fn ask(
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
     let webhook = manageable(&app, &here, &id).await?;
-    let list = list_of(&here);
-    let own = format!("{list}/{}", webhook.id);
     Ok(page(&DeletePage {
         frame: here.frame(Section::Webhooks),
-        name: webhook.name,
+        head: head(&here, &webhook, None),
+        action: format!("{}/{}/delete", list_of(&here), webhook.id),
         url: webhook.url,
-        action: format!("{own}/delete"),
-        back: own,
-        list,
     })?)
 }
 

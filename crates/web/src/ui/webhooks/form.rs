@@ -9,13 +9,13 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, Problem};
 
 use super::written::Written;
-use super::{list_of, picker, webhook_of};
+use super::{head, list_of, picker, webhook_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Errors, Field};
-use crate::ui::view::webhooks::WebhookFormPage;
+use crate::ui::view::webhooks::{WebhookFormPage, WebhookPart};
 use crate::ui::{first_time, once, page, page_refused};
 
 pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
@@ -130,7 +130,7 @@ fn view(
     let own = editing.map(|webhook| format!("{list}/{}", webhook.id));
     Ok(WebhookFormPage {
         frame: here.frame(Section::Webhooks),
-        editing: editing.map(|webhook| webhook.name.clone()),
+        editing: editing.map(|webhook| head(here, webhook, Some(WebhookPart::Settings))),
         action: own.as_ref().map_or_else(|| format!("{list}/new"), |own| format!("{own}/edit")),
         back: own.unwrap_or_else(|| list.clone()),
         list,

@@ -9,17 +9,17 @@ use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 
 use super::health::health_of;
-use super::{list_of, row, webhook_of};
+use super::{head, list_of, row, webhook_of};
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, Words, bars, grouped, latency, rate};
-use crate::ui::deliveries::latest_of;
+use crate::ui::deliveries::{latest_of, of_webhook};
 use crate::ui::fields::Fields;
 use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{CopyField, Lately, When};
-use crate::ui::view::webhooks::{WebhookPage, WebhookRow, WebhooksPage};
+use crate::ui::view::webhooks::{WebhookPage, WebhookPart, WebhookRow, WebhooksPage};
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let cursor = query.some("cursor");
@@ -58,7 +58,7 @@ pub(super) async fn one(
     Ok(page(&WebhookPage {
         frame: here.frame(Section::Webhooks),
         webhook: row(&here, &webhook, "page"),
-        list: list_of(&here),
+        head: head(&here, &webhook, Some(WebhookPart::Overview)),
         id: CopyField::new("webhook-id", "Webhook id", webhook.id.to_string()),
         health: health_of(&webhook, app.settings().delivery.disable_failing_after),
         periods: period.choices(&format!("{}/{}", list_of(&here), webhook.id)),
@@ -71,7 +71,7 @@ pub(super) async fn one(
         created: When::at(webhook.created_at),
         created_by: webhook.created_by.name,
         deliveries,
-        all_deliveries: format!("{}/deliveries?webhook_id={}", here.developer(), webhook.id),
+        all_deliveries: of_webhook(&here, webhook.id),
     })?)
 }
 

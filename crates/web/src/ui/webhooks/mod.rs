@@ -19,10 +19,11 @@ use keybell_app::webhooks::{Webhook, WebhookStatus};
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 use keybell_core::{Code, Problem, WebhookId};
 
+use super::deliveries::of_webhook;
 use super::example::label;
 use super::signed::Inside;
 use super::view::parts::{Badge, Tone, When};
-use super::view::webhooks::WebhookRow;
+use super::view::webhooks::{WebhookHead, WebhookPart, WebhookRow};
 
 pub(super) fn router() -> Router<App> {
     const WEBHOOKS: &str = "/w/{workspace}/settings/advanced/developer/webhooks";
@@ -58,6 +59,19 @@ pub(super) fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
 async fn webhook_of(app: &App, here: &Inside, id: &str) -> Result<Webhook, Problem> {
     let id = WebhookId::parse(id).ok_or(Code::NotFound)?;
     app.webhook(here.grant::<ReadWebhooks>()?, id).await
+}
+
+/// The head of a webhook's pages, of which `open` is open.
+pub(in crate::ui) fn head(here: &Inside, webhook: &Webhook, open: Option<WebhookPart>) -> WebhookHead {
+    let list = list_of(here);
+    WebhookHead {
+        href: format!("{list}/{}", webhook.id),
+        list,
+        name: webhook.name.clone(),
+        deliveries: of_webhook(here, webhook.id),
+        may_manage: here.may::<ManageWebhooks>(&webhook.created_by.id),
+        open,
+    }
 }
 
 /// A webhook as a row of the list, and as the head of its own page.

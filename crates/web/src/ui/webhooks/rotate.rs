@@ -11,13 +11,13 @@ use keybell_core::Problem;
 use keybell_core::grant::ManageWebhooks;
 
 use super::form::manageable;
-use super::{list_of, secret};
+use super::{head, list_of, secret};
 use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::Errors;
-use crate::ui::view::webhooks::RotateSecretPage;
+use crate::ui::view::webhooks::{RotateSecretPage, WebhookPart};
 use crate::ui::{first_time, once, overlap, page, page_refused};
 
 pub(super) async fn ask(
@@ -61,15 +61,12 @@ pub(super) async fn rotate(
 }
 
 fn view(app: &App, here: &Inside, webhook: &Webhook, overlap: Duration, errors: Errors) -> RotateSecretPage {
-    let list = list_of(here);
-    let href = format!("{list}/{}", webhook.id);
+    let href = format!("{}/{}", list_of(here), webhook.id);
     RotateSecretPage {
         frame: here.frame(Section::Webhooks),
-        name: webhook.name.clone(),
+        head: head(here, webhook, Some(WebhookPart::SigningSecret)),
         action: format!("{href}/signing-secret/rotate"),
         back: format!("{href}/signing-secret"),
-        href,
-        list,
         token: form_token(app),
         overlaps: overlap::choices(overlap),
         errors,

@@ -6,13 +6,13 @@ use keybell_app::App;
 use keybell_app::webhooks::{SIGNING_SECRETS_MAX, ShownSecret, Webhook};
 use keybell_core::grant::ManageWebhooks;
 
-use super::{list_of, webhook_of};
+use super::{head, webhook_of};
 use crate::problem::Answer;
 use crate::ui::page;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{CopyField, When};
-use crate::ui::view::webhooks::SecretPage;
+use crate::ui::view::webhooks::{SecretPage, WebhookPart};
 
 /// Ids of the fields. A webhook has one secret, and another while it is being rotated; a third comes of rotating again
 /// within the overlap.
@@ -39,16 +39,13 @@ pub(super) async fn reveal(
 }
 
 pub(super) fn view(here: &Inside, webhook: &Webhook, secrets: Option<Vec<ShownSecret>>) -> SecretPage {
-    let list = list_of(here);
     let shown = |(id, secret): (&&'static str, ShownSecret)| {
         let field = CopyField::new(id, "Signing secret", secret.secret.reveal());
         (field, When::at(secret.created_at), secret.expires_at.map(When::at))
     };
     SecretPage {
         frame: here.frame(Section::Webhooks),
-        name: webhook.name.clone(),
-        href: format!("{list}/{}", webhook.id),
-        list,
+        head: head(here, webhook, Some(WebhookPart::SigningSecret)),
         secrets: secrets.map(|secrets| FIELD_IDS.iter().zip(secrets).map(shown).collect()),
         may_reveal: here.may::<ManageWebhooks>(&webhook.created_by.id),
     }

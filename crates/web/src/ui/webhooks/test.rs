@@ -8,7 +8,7 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, Problem};
 
 use super::form::manageable;
-use super::{event_type_names, list_of};
+use super::{event_type_names, head, list_of};
 use crate::problem::Answer;
 use crate::ui::deliveries::shown;
 use crate::ui::fields::Form;
@@ -60,16 +60,13 @@ fn view(
     outcome: Option<AttemptView>,
     errors: Errors,
 ) -> Result<TestPage, Problem> {
-    let list = list_of(here);
-    let own = format!("{list}/{}", webhook.id);
     let names = event_type_names(app)?;
     Ok(TestPage {
         frame: here.frame(Section::Webhooks),
+        head: head(here, &webhook, None),
         url: webhook.url,
-        action: format!("{own}/test"),
+        action: format!("{}/{}/test", list_of(here), webhook.id),
         event_types: names.into_iter().map(|name| (name.clone(), name == chosen)).collect(),
-        webhook: (webhook.name, own),
-        list,
         outcome,
         errors,
     })

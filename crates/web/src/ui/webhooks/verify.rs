@@ -5,13 +5,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use keybell_app::App;
 
-use super::{label, list_of, webhook_of};
+use super::{head, label, list_of, webhook_of};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
 use crate::ui::page;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::verify::{Sample, VerifyPage};
+use crate::ui::view::webhooks::WebhookPart;
 
 /// The word of a language in the address, and its sample. The first is shown where nobody chose.
 const SAMPLES: [(&str, Sample); 8] = [
@@ -113,8 +114,7 @@ pub(super) async fn show(
     query: Fields,
 ) -> Answer<Response> {
     let webhook = webhook_of(&app, &here, &id).await?;
-    let list = list_of(&here);
-    let href = format!("{list}/{}", webhook.id);
+    let href = format!("{}/{}", list_of(&here), webhook.id);
     let asked = query.one("language");
     let chosen = SAMPLES.iter().position(|(word, _)| *word == asked).unwrap_or_default();
     let languages = SAMPLES.iter().enumerate().map(|(index, (word, sample))| {
@@ -122,11 +122,9 @@ pub(super) async fn show(
     });
     Ok(page(&VerifyPage {
         frame: here.frame(Section::Webhooks),
-        name: webhook.name,
-        list,
+        head: head(&here, &webhook, Some(WebhookPart::Verify)),
         content_type: label(webhook.content_type),
         languages: languages.collect(),
         sample: SAMPLES[chosen].1,
-        href,
     })?)
 }
