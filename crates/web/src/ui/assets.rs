@@ -18,7 +18,7 @@ struct Asset {
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ASSETS: [Asset; 8] = [
+static ASSETS: [Asset; 9] = [
     Asset {
         name: "style.css",
         kind: "text/css; charset=utf-8",
@@ -30,6 +30,7 @@ static ASSETS: [Asset; 8] = [
     Asset { name: "leave.js", kind: SCRIPT, bytes: include_bytes!("../../assets/leave.js") },
     Asset { name: "live.js", kind: SCRIPT, bytes: include_bytes!("../../assets/live.js") },
     Asset { name: "menu.js", kind: SCRIPT, bytes: include_bytes!("../../assets/menu.js") },
+    Asset { name: "test.js", kind: SCRIPT, bytes: include_bytes!("../../assets/test.js") },
     Asset { name: "times.js", kind: SCRIPT, bytes: include_bytes!("../../assets/times.js") },
 ];
 
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn every_asset_has_a_name_of_its_own_and_none_holds_markup_sinks() {
         let links = links();
-        assert_eq!(links.scripts.len(), 6);
+        assert_eq!(links.scripts.len(), 7);
         assert!(links.style.starts_with("/assets/style-") && links.icon.starts_with("/assets/icon-"));
         for asset in ASSETS.iter().filter(|asset| asset.kind == SCRIPT) {
             let text = std::str::from_utf8(asset.bytes).expect("scripts are text");

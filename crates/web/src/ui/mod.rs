@@ -10,6 +10,7 @@ mod between;
 mod catalogue;
 pub mod charts;
 mod deliveries;
+mod event_stream;
 mod events;
 mod example;
 mod fields;

@@ -1,17 +1,15 @@
-//! Live: the list of deliveries told what changes, as server-sent events (HTML Living Standard, 9.2).
+//! Live: the list of deliveries told what changes.
 //!
 //! The list is read again about once a second while somebody looks, and what differs is sent. So it is right on every node,
 //! after every restart, and with every filter; nothing has to be told to anybody while nobody looks.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
-use http::{HeaderName, header};
 use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, DeliverySummary};
 use keybell_app::live::LiveView;
 use keybell_app::{App, Page};
@@ -23,6 +21,7 @@ use tokio::time::Instant;
 use super::list::filter;
 use super::{Webhooks, row};
 use crate::problem::Answer;
+use crate::ui::event_stream::event_stream;
 use crate::ui::fields::Fields;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::DeliveryRow;
@@ -45,8 +44,6 @@ const COME_BACK_AFTER: Duration = Duration::from_secs(2);
 /// The names of the events: a delivery that is new or changed, and one that the filter no longer means.
 const DELIVERY: &str = "delivery";
 const GONE: &str = "gone";
-/// How nginx, and what does as nginx does, is told to hand on what comes.
-const NOT_BUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// The name of the event that says that no more will come, and that coming back is of no use.
 const OVER: &str = "over";
 
@@ -110,17 +107,15 @@ pub(super) async fn live(State(app): State<App>, here: Inside, query: Fields) ->
         took: Duration::ZERO,
         is_over: false,
     };
-    let stream = Sse::new(events(looking)).keep_alive(KeepAlive::default());
-    // No cache keeps it, and no proxy waits for more of it before it hands it on.
-    Ok(([(header::CACHE_CONTROL, "no-store"), (NOT_BUFFERED, "no")], stream).into_response())
+    Ok(event_stream(events(looking)))
 }
 
-fn events(looking: Looking) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(looking: Looking) -> impl Stream<Item = Event> {
     let hello = Event::default().retry(COME_BACK_AFTER).comment("live");
     stream::unfold((looking, vec![hello]), |(mut looking, mut waiting)| async move {
         loop {
             if let Some(event) = waiting.pop() {
-                return Some((Ok(event), (looking, waiting)));
+                return Some((event, (looking, waiting)));
             }
             // The first look is told whole: the page may be older than the wish to see it live.
             let rest = EVERY.max(looking.took * REST_PER_LOOK);

@@ -172,6 +172,14 @@ impl AttemptView {
     pub fn went_well(&self) -> bool {
         self.outcome.tone == Tone::Good
     }
+
+    /// What came of it, as a sentence.
+    pub fn said(&self) -> String {
+        match &self.response {
+            Some(_) => format!("The endpoint answered {} in {}.", self.outcome.word, self.took),
+            None => format!("No answer came within {}.", self.took),
+        }
+    }
 }
 
 /// Headers and a body.

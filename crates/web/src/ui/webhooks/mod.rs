@@ -9,6 +9,7 @@ mod rotate;
 mod secret;
 mod switch;
 mod test;
+mod tested;
 mod verify;
 mod written;
 

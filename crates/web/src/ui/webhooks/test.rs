@@ -1,16 +1,19 @@
-//! Send test: a real request to the webhook, and what came back, on the same page.
+//! Send test: a real request to the webhook, and what came back, on the same page: as it happens where the page has scripts.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use http::HeaderMap;
 use keybell_app::App;
 use keybell_app::webhooks::Webhook;
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, Problem};
 
 use super::form::manageable;
+use super::tested::told;
 use super::{event_type_names, head, list_of};
 use crate::problem::Answer;
 use crate::ui::deliveries::shown;
+use crate::ui::event_stream::wants_events;
 use crate::ui::fields::Form;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::AttemptView;
@@ -32,11 +35,15 @@ pub(super) async fn send(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
     form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let webhook = manageable(&app, &here, &id).await?;
     let event_type = form.some("event_type");
+    if wants_events(&headers) {
+        return Ok(told(app, grant, webhook.id, event_type));
+    }
     let chosen = event_type.as_deref().unwrap_or_default();
     match app.test_webhook(grant, webhook.id, event_type.as_deref()).await {
         Ok(attempt) => {
@@ -44,8 +51,8 @@ pub(super) async fn send(
             Ok(page(&view(&app, &here, webhook, chosen, outcome, Errors::default())?)?)
         }
         Err(problem) if matches!(problem.code, Code::RateLimited | Code::UnknownEventType) => {
-            let told = Problem::field("event_type", problem.code.as_str(), problem.detail.clone());
-            let view = view(&app, &here, webhook, chosen, None, Errors::new(told.errors))?;
+            let refused = Problem::field("event_type", problem.code.as_str(), problem.detail.clone());
+            let view = view(&app, &here, webhook, chosen, None, Errors::new(refused.errors))?;
             Ok(page_refused(&view, &problem)?)
         }
         Err(problem) => Err(problem.into()),

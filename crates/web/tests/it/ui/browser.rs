@@ -64,6 +64,13 @@ impl<'a> Browser<'a> {
         self.follow(&form.action, answer).await
     }
 
+    /// Sends a form as a script does that wants to be told by events.
+    pub(super) async fn send_for_events(&self, form: &Form) -> Answer {
+        let fields: Vec<(&str, &str)> =
+            form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.client().with("accept", "text/event-stream").post_form(&form.action, &fields).await
+    }
+
     async fn follow(&mut self, path: &str, mut answer: Answer) -> Page {
         let mut path = path.to_owned();
         for _ in 0..5 {

@@ -61,7 +61,7 @@ async fn assets_are_kept_for_ever_under_the_names_that_pages_use() {
     let mut browser = Browser::new(&app);
     let page = browser.open("/sign-in").await.is(200);
     let found = page.all("link[href], script[src]");
-    assert_eq!(found.len(), 8);
+    assert_eq!(found.len(), 9);
     for asset in found {
         let path = asset.attr("href").or(asset.attr("src")).expect("it was selected by it");
         let answer = app.stranger().get(path).await;

@@ -142,6 +142,20 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     assert!(!tested.answer.text().contains("<i>"));
     let sent = receiver.wait_for(1, PATIENCE).await.remove(0);
     assert!(sent.header("webhook-id").is_some_and(|id| id.starts_with("test_")));
+    let told = browser.send_for_events(&ask.form("Send test").with("event_type", "portfolio.updated")).await;
+    assert_eq!(told.header("content-type"), "text/event-stream", "{}", told.text());
+    assert!(told.text().starts_with("event: sending\n"), "{}", told.text());
+    for part in
+        ["event: outcome\n", "The endpoint answered 418", "<i>short and stout</i>", "webhook-signature"]
+    {
+        assert!(told.text().contains(part), "{part}: {}", told.text());
+    }
+    let told = browser.send_for_events(&ask.form("Send test").with("event_type", "memo.written")).await;
+    assert!(
+        told.text().contains("event: refused\ndata: \"The catalogue has no event type"),
+        "{}",
+        told.text()
+    );
     let unknown = browser.send(&ask.form("Send test").with("event_type", "memo.written")).await;
     assert!(
         unknown.status >= 400 && unknown.text().contains("no event type of that name"),
