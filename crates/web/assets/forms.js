@@ -1,5 +1,5 @@
-// Comfort in forms: groups that tick their entries, search in the event picker, one more row of headers, fields that
-// belong to one choice. Without it every box and row is there to be used by hand.
+// Comfort in forms: groups that tick their entries, search in the event picker, an example of what was ticked, one more row
+// of headers, fields that belong to one choice. Without it every box and row is there to be used by hand.
 document.documentElement.classList.add("scripted");
 
 for (const group of document.querySelectorAll("[data-group]")) {
@@ -75,6 +75,29 @@ for (const select of document.querySelectorAll("select[data-examples]")) {
   };
   select.addEventListener("change", follow);
   follow();
+}
+
+// The example is of the event that was ticked last. One that cannot be had leaves the one that is there.
+const examples = document.querySelector("[data-example-from]");
+if (examples) {
+  let asked = 0;
+  const show = async (events) => {
+    const mine = asked += 1;
+    const query = new URLSearchParams(events.map((event) => ["events", event]));
+    const answer = await fetch(`${examples.dataset.exampleFrom}?${query}`).catch(() => null);
+    if (!answer?.ok || !answer.headers.get("content-type")?.startsWith("application/json")) return;
+    const { event_type, bodies } = await answer.json();
+    if (mine !== asked) return;
+    for (const example of document.querySelectorAll("[data-example]")) {
+      example.querySelector("[data-example-of]").textContent = event_type;
+      example.querySelector("pre code").textContent = bodies[example.dataset.example];
+    }
+  };
+  examples.addEventListener("change", ({ target }) => {
+    if (target.name !== "events") return;
+    const ticked = [...examples.querySelectorAll("input[name='events']:checked")].map((box) => box.value);
+    show(target.checked ? [target.value, ...ticked] : ticked);
+  });
 }
 
 for (const form of document.querySelectorAll("form[method='post']")) {

@@ -209,6 +209,8 @@ impl Sample<'_> {
                 ]
             }),
             others: self.some(|| vec![self.say("memo.written")]),
+            example: (format!("{list}/example"), self.say("portfolio.updated")),
+            catalogue: format!("{DEVELOPER}/event-catalogue"),
             content_types: vec![
                 ("application/json", "JSON", self.say("{\"id\":\"evt_1\"}"), true),
                 ("application/xml", "XML", self.say("<?xml version=\"1.0\"?>\n<event></event>"), false),

@@ -140,6 +140,10 @@ pub struct WebhookFormPage {
     pub groups: Vec<EventGroup>,
     /// What is wanted and not in the catalogue any more.
     pub others: Vec<String>,
+    /// Where an example is for what is ticked, and the event type of the one that is shown.
+    pub example: (String, String),
+    /// Where the event catalogue is.
+    pub catalogue: String,
     /// The content types: word, label, an example, whether chosen.
     pub content_types: Vec<(&'static str, &'static str, String, bool)>,
     /// The headers, with empty rows after them.

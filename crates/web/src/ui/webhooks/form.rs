@@ -1,5 +1,6 @@
 //! Creating and editing a webhook: one form for both.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
@@ -7,6 +8,8 @@ use keybell_app::webhooks::Webhook;
 use keybell_core::fields::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, Problem};
+
+use serde_json::json;
 
 use super::written::Written;
 use super::{head, list_of, picker, webhook_of};
@@ -22,6 +25,16 @@ pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> 
     here.grant::<ManageWebhooks>()?;
     let written = Written { events: picker::offered(&app, &query)?, ..Written::empty(form_token(&app)) };
     Ok(page(&view(&app, &here, None, &written, Errors::default())?)?)
+}
+
+/// An event that a webhook would be sent, in each content type: for the form, which shows what was ticked last.
+pub(super) async fn example(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
+    here.grant::<ManageWebhooks>()?;
+    let wanted: Vec<&str> = query.all("events").collect();
+    let example = picker::example(&app, here.place.workspace, &picker::event_types(&app)?, &wanted);
+    let bodies = example.bodies.map(|(kind, body)| (kind.as_str().to_owned(), body.into()));
+    let told = json!({ "event_type": example.name, "bodies": serde_json::Map::from_iter(bodies) });
+    Ok(Json(told).into_response())
 }
 
 pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
@@ -102,6 +115,8 @@ fn view(
     let list = list_of(here);
     let types = picker::event_types(app)?;
     let (groups, others) = picker::groups(&types, &written.events);
+    let wanted: Vec<&str> = written.events.iter().map(String::as_str).collect();
+    let example = picker::example(app, here.place.workspace, &types, &wanted);
     let needs_https = app.settings().delivery.require_https;
     let url_hint = if needs_https {
         "The endpoint the payloads are sent to, with https."
@@ -133,13 +148,15 @@ fn view(
         editing: editing.map(|webhook| head(here, webhook, Some(WebhookPart::Settings))),
         action: own.as_ref().map_or_else(|| format!("{list}/new"), |own| format!("{own}/edit")),
         back: own.unwrap_or_else(|| list.clone()),
+        example: (format!("{list}/example"), example.name.clone()),
+        catalogue: format!("{}/event-catalogue", here.developer()),
         list,
         token: written.token.clone(),
         fields: [name, description, url].map(|field| field.told(&errors)),
         all_events: written.events.iter().any(|event| event == "*"),
         groups,
         others,
-        content_types: picker::content_types(app, here.place.workspace, &types, written.content_type),
+        content_types: picker::content_types(example, written.content_type),
         headers: written.rows(&errors),
         enabled: written.enabled,
         limits,

@@ -31,6 +31,7 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route(WEBHOOKS, get(list::list))
         .route(&format!("{WEBHOOKS}/new"), get(form::new).post(form::create))
+        .route(&format!("{WEBHOOKS}/example"), get(form::example))
         .route(&format!("{WEBHOOKS}/{{webhook}}"), get(list::one))
         .route(&format!("{WEBHOOKS}/{{webhook}}/edit"), get(form::edit).post(form::save))
         .route(&format!("{WEBHOOKS}/{{webhook}}/switch"), post(switch::switch))

@@ -14,6 +14,14 @@ use crate::ui::view::webhooks::EventGroup;
 /// What an example payload carries where no event type has an example.
 const EXAMPLE: (&str, &str) = ("example.happened", r#"{"name":"An example","amount":1.50}"#);
 
+/// The event of an example, in each content type.
+pub(super) struct ExampleEvent {
+    /// Its type.
+    pub(super) name: String,
+    /// The payloads.
+    pub(super) bodies: [(ContentType, String); 4],
+}
+
 /// Every event type of the catalogue that is in use.
 pub(in crate::ui) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
     let (mut all, mut cursor) = (Vec::new(), None);
@@ -60,18 +68,36 @@ pub(super) fn groups(types: &[EventType], ticked: &[String]) -> (Vec<EventGroup>
     (groups, others)
 }
 
-/// The content types with the same event in each.
-pub(super) fn content_types(
+/// An event that a webhook with `wanted` would be sent: of the first type wanted, by name or by group, that has an example;
+/// else of the first of the platform that has one. Keybell's own are always there, and say nothing of what this platform
+/// sends, so they are taken only where they are asked for.
+pub(super) fn example(
     app: &App,
     workspace: WorkspaceId,
     types: &[EventType],
+    wanted: &[&str],
+) -> ExampleEvent {
+    let with_example = |kind: &EventType| {
+        kind.example.as_deref().map(|example| (kind.name.clone(), example.get().to_owned()))
+    };
+    let fits = |kind: &&EventType, wanted: &str| {
+        kind.name == wanted || wanted.strip_suffix(".*") == Some(&kind.group)
+    };
+    let of_wanted = wanted
+        .iter()
+        .find_map(|wanted| types.iter().filter(|kind| fits(kind, wanted)).find_map(with_example));
+    let mut of_platform = types.iter().filter(|kind| !is_reserved(&kind.name));
+    let (name, data) = of_wanted
+        .or_else(|| of_platform.find_map(with_example))
+        .unwrap_or_else(|| (EXAMPLE.0.to_owned(), EXAMPLE.1.to_owned()));
+    let bodies = example::in_each(app, workspace, &name, &data);
+    ExampleEvent { name, bodies }
+}
+
+/// The content types, each with the payload of `example` in it, and whether it is chosen.
+pub(super) fn content_types(
+    example: ExampleEvent,
     chosen: ContentType,
 ) -> Vec<(&'static str, &'static str, String, bool)> {
-    // Keybell's own are always there, and say nothing of what this platform sends.
-    let mut of_platform = types.iter().filter(|kind| !is_reserved(&kind.name));
-    let with_example =
-        of_platform.find_map(|kind| Some((kind.name.as_str(), kind.example.as_deref()?.get())));
-    let (event_type, data) = with_example.unwrap_or(EXAMPLE);
-    let of = |(kind, body): (ContentType, String)| (kind.as_str(), label(kind), body, kind == chosen);
-    example::in_each(app, workspace, event_type, data).map(of).into()
+    example.bodies.map(|(kind, body)| (kind.as_str(), label(kind), body, kind == chosen)).into()
 }

@@ -42,7 +42,7 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
         "application/x-www-form-urlencoded",
         "application/cloudevents+json",
     ] {
-        assert_eq!(empty.all(&format!("[data-example='{example}'] code")).len(), 1, "{example}");
+        assert_eq!(empty.all(&format!("[data-example='{example}'] pre code")).len(), 1, "{example}");
     }
     let form = empty.form("Create Webhook").with("name", "Warehouse").with("url", "http://127.0.0.1:9/in");
     let form = form
@@ -199,4 +199,59 @@ async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
     browser.send(&form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "")).await.is(200);
     let saved = only(&app, &workspace).await;
     assert_eq!((&saved["rate_limit"], &saved["max_in_flight"]), (&Value::Null, &json!(3)));
+}
+
+#[tokio::test]
+async fn an_example_is_of_what_is_wanted_first() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let example = |name: &str, value: Value| json!({ "name": name, "group": "memo", "description": "", "example": { "what": value } });
+    for (name, value) in [("memo.written", json!("<b>ink</b>")), ("memo.burnt", json!(1.50))] {
+        app.operator().post("/v1/event-types", example(name, value)).await.done(201);
+    }
+    let form = browser.open(&format!("/w/{workspace}{LIST}/new?events=memo.written")).await.is(200);
+    assert!(form.text().contains("Example payload, XML: memo.written"), "{}", form.text());
+    let mut asked = async |query: &str| {
+        let answer = browser.open(&format!("/w/{workspace}{LIST}/example{query}")).await.is(200).answer;
+        assert_eq!(answer.header("cache-control"), "no-store");
+        answer.json()
+    };
+    let written = asked("?events=memo.written&events=memo.burnt").await;
+    assert_eq!(written["event_type"], "memo.written");
+    assert!(written["bodies"]["application/json"].as_str().is_some_and(|body| body.contains("<b>ink</b>")));
+    assert!(written["bodies"]["application/xml"].as_str().is_some_and(|body| body.contains("&lt;b&gt;ink")));
+    assert_eq!(asked("?events=memo.*").await["event_type"], "memo.burnt", "the first of the group");
+    // What has no example, or is not there, leaves what a newcomer sees.
+    let usual = asked("").await["event_type"].clone();
+    for query in ["?events=portfolio.updated", "?events=nothing.known", "?events=%3Cb%3E"] {
+        assert_eq!(asked(query).await["event_type"], usual, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn each_page_of_a_webhook_leads_to_its_others() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let form =
+        browser.open(&page.link("Create Webhook")).await.form("Create Webhook").with("which_events", "all");
+    browser.send(&form.with("name", "Warehouse").with("url", "http://127.0.0.1:9/in")).await.is(200);
+    let own = browser.open(&page.path).await.link("Warehouse");
+    let guest = app.member(&workspace, Role::Guest).await;
+    let mut guest = Browser::signed_in(&app, &guest);
+    let parts = ["Overview", "Deliveries", "Settings", "Signing secret", "Verify"];
+    let mut path = own.clone();
+    for part in parts {
+        let open = browser.open(&path).await.is(200);
+        path = open.link(&format!("{part} of Warehouse"));
+        let open = browser.open(&path).await.is(200);
+        let current: String = open.all("nav[aria-label='Webhook'] [aria-current]")[0].text().collect();
+        assert_eq!(current, format!("{part} of Warehouse"));
+        assert_eq!(
+            open.all("nav[aria-label='Developer'] [aria-current]")[0].text().collect::<String>(),
+            "Webhooks"
+        );
+    }
+    let seen = guest.open(&own).await.is(200);
+    assert_eq!(seen.all("nav[aria-label='Webhook'] a").len(), parts.len() - 1);
+    assert!(!seen.offers("Settings of Warehouse"));
 }
