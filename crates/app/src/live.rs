@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keybell_core::{Code, Problem, WorkspaceId};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::App;
 
@@ -13,6 +14,9 @@ use crate::App;
 pub const LIVE_VIEWS_MAX: usize = 100;
 /// Most of them of one workspace, so that none takes all of them.
 pub const LIVE_VIEWS_PER_WORKSPACE_MAX: usize = 10;
+/// After how long without a sign of life a view may lose its place to another: one whose browser stopped reading is not
+/// looked at by anybody, and its connection may last for hours.
+pub const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// Seconds after which somebody who found no room may ask again.
 const COME_AGAIN_SECONDS: u64 = 10;
 
@@ -22,13 +26,43 @@ pub(crate) struct LiveViews {
     over: watch::Sender<bool>,
 }
 
-/// How many are open, by workspace.
+/// The places that are taken, by workspace.
 #[derive(Default)]
-struct Open(Mutex<HashMap<WorkspaceId, usize>>);
+struct Open(Mutex<Places>);
+
+#[derive(Default)]
+struct Places {
+    of: HashMap<WorkspaceId, Vec<Place>>,
+    /// The number of the next one.
+    next: u64,
+}
+
+/// One view's place.
+struct Place {
+    number: u64,
+    /// When it is to give its next sign of life.
+    until: Instant,
+}
 
 impl Open {
-    fn lock(&self) -> MutexGuard<'_, HashMap<WorkspaceId, usize>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn is_full(&self, workspace: WorkspaceId) -> bool {
+        let all: usize = self.of.values().map(Vec::len).sum();
+        let own = self.of.get(&workspace).map_or(0, Vec::len);
+        all >= LIVE_VIEWS_MAX || own >= LIVE_VIEWS_PER_WORKSPACE_MAX
+    }
+
+    /// Takes their places from those that nobody reads.
+    fn clear(&mut self, now: Instant) {
+        self.of.retain(|_, places| {
+            places.retain(|place| now < place.until + STALLED_AFTER);
+            !places.is_empty()
+        });
     }
 }
 
@@ -36,16 +70,17 @@ impl Open {
 pub struct LiveView {
     over: watch::Receiver<bool>,
     workspace: WorkspaceId,
+    number: u64,
     open: Arc<Open>,
 }
 
 impl Drop for LiveView {
     fn drop(&mut self) {
         let mut open = self.open.lock();
-        if let Some(views) = open.get_mut(&self.workspace) {
-            *views -= 1;
-            if *views == 0 {
-                open.remove(&self.workspace);
+        if let Some(places) = open.of.get_mut(&self.workspace) {
+            places.retain(|place| place.number != self.number);
+            if places.is_empty() {
+                open.of.remove(&self.workspace);
             }
         }
     }
@@ -72,15 +107,18 @@ impl Default for LiveViews {
 
 impl LiveViews {
     fn begin(&self, workspace: WorkspaceId) -> Result<LiveView, Problem> {
-        let mut open = self.open.lock();
-        let all: usize = open.values().sum();
-        let own = open.get(&workspace).copied().unwrap_or(0);
-        if all >= LIVE_VIEWS_MAX || own >= LIVE_VIEWS_PER_WORKSPACE_MAX {
+        let (mut open, now) = (self.open.lock(), Instant::now());
+        if open.is_full(workspace) {
+            open.clear(now);
+        }
+        if open.is_full(workspace) {
             let full = "As many live views are open as may be. Close one, or try again later.";
             return Err(Problem::new(Code::RateLimited, full).retry_after(COME_AGAIN_SECONDS));
         }
-        open.insert(workspace, own + 1);
-        Ok(LiveView { over: self.over.subscribe(), workspace, open: Arc::clone(&self.open) })
+        let number = open.next;
+        open.next += 1;
+        open.of.entry(workspace).or_default().push(Place { number, until: now });
+        Ok(LiveView { over: self.over.subscribe(), workspace, number, open: Arc::clone(&self.open) })
     }
 
     fn end(&self) {
@@ -89,11 +127,23 @@ impl LiveViews {
 }
 
 impl LiveView {
-    /// Waits for `time`; false where the view is over.
+    /// Waits for `time`; false where the view is over, or has lost its place to another since it gave no sign of life for
+    /// [`STALLED_AFTER`].
     pub async fn pause(&mut self, time: Duration) -> bool {
+        if !self.is_there_until(Instant::now() + time) {
+            return false;
+        }
         // A sender that is gone is an end, too.
         let over = self.over.wait_for(|over| *over);
         tokio::time::timeout(time, over).await.is_err()
+    }
+
+    /// Gives a sign of life, good until the next that is to come at `until`. False where the place is lost.
+    fn is_there_until(&self, until: Instant) -> bool {
+        let mut open = self.open.lock();
+        let mut places = open.of.get_mut(&self.workspace).into_iter().flatten();
+        let own = places.find(|place| place.number == self.number);
+        own.map(|place| place.until = until).is_some()
     }
 }
 
@@ -130,7 +180,7 @@ mod tests {
         assert_eq!(open.iter().filter(|view| view.is_ok()).count(), LIVE_VIEWS_PER_WORKSPACE_MAX);
         assert!(views.begin(workspace(2)).is_ok());
         drop(open);
-        assert!(views.begin(workspace(1)).is_ok() && views.open.lock().is_empty());
+        assert!(views.begin(workspace(1)).is_ok() && views.open.lock().of.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -142,5 +192,35 @@ mod tests {
         views.end();
         assert!(!view.pause(Duration::from_secs(1)).await);
         assert!(!begin().pause(Duration::from_secs(1)).await, "it ends at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_view_that_nobody_reads_loses_its_place_where_there_is_no_room_and_not_before() {
+        let views = LiveViews::default();
+        let begin = || views.begin(workspace(1));
+        let mut read = begin().expect("there is room");
+        let mut stalled: Vec<_> = (1..LIVE_VIEWS_PER_WORKSPACE_MAX).filter_map(|_| begin().ok()).collect();
+        let moment = Duration::from_millis(1);
+        assert!(read.pause(STALLED_AFTER.saturating_sub(moment)).await);
+        assert!(begin().is_err() && stalled[0].pause(moment).await, "each may still be read");
+        let mut newer: Vec<_> = (0..LIVE_VIEWS_PER_WORKSPACE_MAX).filter_map(|_| begin().ok()).collect();
+        assert_eq!(newer.len(), stalled.len() - 1, "those that gave no sign of life made room");
+        assert!(!stalled[1].pause(moment).await, "whoever reads again after that is at an end");
+        assert!(read.pause(moment).await && stalled[0].pause(moment).await && newer[0].pause(moment).await);
+        drop(stalled);
+        assert_eq!(
+            (0..2).filter(|_| begin().is_ok()).count(),
+            2,
+            "one went, and what is begun here goes at once"
+        );
+
+        // A long rest is no silence.
+        newer.extend(begin());
+        let rest = STALLED_AFTER * 10;
+        let later = async {
+            tokio::time::sleep(rest).await;
+            assert!(begin().is_ok(), "the others made room");
+        };
+        assert!(tokio::join!(read.pause(rest), later).0 && read.pause(moment).await);
     }
 }
