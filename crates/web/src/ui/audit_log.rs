@@ -1,9 +1,7 @@
 //! The audit log of a workspace, filtered by its address.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use keybell_app::audit::{ACTIONS, AuditEntry, AuditFilter};
 use keybell_app::{App, Page};
 use keybell_core::grant::ReadAudit;
@@ -17,14 +15,15 @@ use super::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use super::view::frame::Section;
 use super::view::parts::When;
 use crate::problem::Answer;
+use crate::routes::Routes;
 
 /// The parameters that filter, and stay when the page is turned: those of the API.
 const FILTERS: [&str; 5] = ["action", "actor", "target", "from", "to"];
 /// What is done to these belongs to no workspace, and is in no workspace's log.
 const OUTSIDE: [&str; 3] = ["event_type", "scope", "operator_key"];
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/w/{workspace}/settings/advanced/audit-log", get(list))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_members().page("/w/{workspace}/settings/advanced/audit-log", list)
 }
 
 async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {

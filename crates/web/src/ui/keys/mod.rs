@@ -8,24 +8,23 @@ mod revoke;
 mod rotate;
 mod shown;
 
-use axum::Router;
-use axum::routing::get;
 use keybell_app::App;
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::ApiKey;
 use keybell_core::{Code, Problem};
 
 use super::signed::Inside;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const KEYS: &str = "/w/{workspace}/settings/advanced/developer/api-keys";
-    Router::new()
-        .route(KEYS, get(list::list))
-        .route(&format!("{KEYS}/new"), get(form::new).post(form::create))
-        .route(&format!("{KEYS}/{{key}}"), get(one::one))
-        .route(&format!("{KEYS}/{{key}}/edit"), get(form::edit).post(form::save))
-        .route(&format!("{KEYS}/{{key}}/revoke"), get(revoke::ask).post(revoke::revoke))
-        .route(&format!("{KEYS}/{{key}}/rotate"), get(rotate::ask).post(rotate::rotate))
+    Routes::for_members()
+        .page(KEYS, list::list)
+        .form(&format!("{KEYS}/new"), form::new, form::create)
+        .page(&format!("{KEYS}/{{key}}"), one::one)
+        .form(&format!("{KEYS}/{{key}}/edit"), form::edit, form::save)
+        .form(&format!("{KEYS}/{{key}}/revoke"), revoke::ask, revoke::revoke)
+        .form(&format!("{KEYS}/{{key}}/rotate"), rotate::ask, rotate::rotate)
 }
 
 /// Where the list is.
