@@ -9,7 +9,7 @@ mod rotate;
 mod shown;
 
 use keybell_app::App;
-use keybell_core::grant::ReadKeys;
+use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::ApiKey;
 use keybell_core::{Code, Problem};
 
@@ -36,4 +36,10 @@ fn list_of(here: &Inside) -> String {
 async fn key_of(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
     let id = app.key_id(id).ok_or(Code::NotFound)?;
     app.key(here.grant::<ReadKeys>()?, id).await
+}
+
+/// The same for whoever may manage it, so that nobody is shown a form that would be refused.
+async fn manageable(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
+    let key = key_of(app, here, id).await?;
+    if here.may::<ManageKeys>(&key.created_by.id) { Ok(key) } else { Err(Code::Forbidden.into()) }
 }
