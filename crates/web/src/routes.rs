@@ -33,6 +33,8 @@ pub enum Serves {
     Form,
     /// Server-sent events.
     EventStream,
+    /// A file to keep.
+    Download,
     /// Style, script or image.
     Asset,
     /// A document for programs.
@@ -136,6 +138,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.add(Method::GET, path, Serves::EventStream, get(tell))
     }
 
+    /// A file to keep.
+    pub(crate) fn download<H: Handler<T, S>, T: 'static>(self, path: &str, give: H) -> Routes<S> {
+        self.add(Method::GET, path, Serves::Download, get(give))
+    }
+
     /// Style, script or image.
     pub(crate) fn asset<H: Handler<T, S>, T: 'static>(self, path: &str, give: H) -> Routes<S> {
         self.add(Method::GET, path, Serves::Asset, get(give))
@@ -156,18 +163,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
             for method in operations.as_object().into_iter().flatten().map(|(method, _)| method) {
                 let method = method.to_uppercase().parse().expect("the document names methods of HTTP");
-                self.listed.push(self.route(method, path, Serves::Api));
+                self.listed.push(self.entry(method, path, Serves::Api));
             }
         }
         Routes { router: self.router.merge(router), ..self }
     }
 
     fn add(mut self, method: Method, path: &str, serves: Serves, handler: MethodRouter<S>) -> Routes<S> {
-        self.listed.push(self.route(method, path, serves));
+        self.listed.push(self.entry(method, path, serves));
         Routes { router: self.router.route(path, handler), ..self }
     }
 
-    fn route(&self, method: Method, path: &str, serves: Serves) -> Route {
+    fn entry(&self, method: Method, path: &str, serves: Serves) -> Route {
         Route { method, path: path.to_owned(), serves, to: self.to, cache: self.cache }
     }
 

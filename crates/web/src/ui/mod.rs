@@ -10,6 +10,7 @@ mod between;
 mod catalogue;
 pub mod charts;
 mod deliveries;
+mod download;
 mod events;
 mod example;
 mod fields;

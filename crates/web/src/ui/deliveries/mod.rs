@@ -1,6 +1,7 @@
 //! The pages of deliveries: what was sent, and what came back.
 
 mod curl;
+mod file;
 mod list;
 mod live;
 mod one;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Routes<App> {
     const DELIVERIES: &str = "/w/{workspace}/settings/advanced/developer/deliveries";
     Routes::for_members()
         .page(DELIVERIES, list::list)
+        .download(&format!("{DELIVERIES}.csv"), file::download)
         .event_stream(&format!("{DELIVERIES}/live"), live::live)
         .form(&format!("{DELIVERIES}/resend"), resend::ask, resend::many)
         .deed(&format!("{DELIVERIES}/resend-these"), resend::these)

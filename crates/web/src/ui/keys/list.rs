@@ -13,22 +13,24 @@ use crate::envelope::base_url;
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
-use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyRow, KeysPage};
 use crate::ui::view::parts::{Badge, Lately, Tone, When};
+use crate::ui::{download, listed, page};
 
 /// How long before its end a key's expiry is a warning, in seconds: a week, to put another in its place.
 const EXPIRES_SOON_SECONDS: u64 = 7 * 86_400;
 
+/// The parameters that filter.
+pub(super) const FILTERS: [&str; 2] = ["q", "status"];
+
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
-    let search: Option<String> = query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect());
-    let status = KeyStatus::parse(query.one("status"));
+    let filter = filter(&query);
+    let (search, status) = (filter.search.clone(), filter.status);
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let filter = KeyFilter { status, environment: None, search: search.clone() };
     let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
     let now = app.now();
     let ids = listing.data.iter().map(|key| key.id).collect();
@@ -47,6 +49,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         if kept.is_empty() { format!("{list}?{cursor}") } else { format!("{list}?{kept}&{cursor}") }
     });
     let base = base_url(&app);
+    let download = (!listing.data.is_empty()).then(|| download::link(&list, &listed::kept(&query, &FILTERS)));
     Ok(page(&KeysPage {
         frame: here.frame(Section::Keys),
         is_filtered: search.is_some() || status.is_some(),
@@ -61,12 +64,22 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             })
             .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
+        download,
         older,
         is_later_page,
         newest,
         curl: format!("curl -i {base}/v1/forward-auth \\\n  -H \"Authorization: Bearer $SECRET_KEY\""),
         list,
     })?)
+}
+
+/// What the address filters by.
+pub(super) fn filter(query: &Fields) -> KeyFilter {
+    KeyFilter {
+        status: KeyStatus::parse(query.one("status")),
+        environment: None,
+        search: query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect()),
+    }
 }
 
 fn statuses(chosen: Option<KeyStatus>) -> Vec<(&'static str, &'static str, bool)> {

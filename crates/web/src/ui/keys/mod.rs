@@ -1,6 +1,7 @@
 //! The pages of API keys.
 
 mod expiry;
+mod file;
 mod form;
 mod list;
 mod one;
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Routes<App> {
     const KEYS: &str = "/w/{workspace}/settings/advanced/developer/api-keys";
     Routes::for_members()
         .page(KEYS, list::list)
+        .download(&format!("{KEYS}.csv"), file::download)
         .form(&format!("{KEYS}/new"), form::new, form::create)
         .page(&format!("{KEYS}/{{key}}"), one::one)
         .form(&format!("{KEYS}/{{key}}/edit"), form::edit, form::save)

@@ -6,6 +6,7 @@ mod browser;
 mod catalogue;
 mod charts;
 mod deliveries;
+mod downloads;
 mod events;
 mod everywhere;
 mod keys;
