@@ -2,7 +2,7 @@
 
 mod access;
 mod audit_log;
-mod browser;
+pub(crate) mod browser;
 mod catalogue;
 mod charts;
 mod deliveries;
