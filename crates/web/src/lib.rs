@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod problem;
 mod problem_pages;
 pub mod request_id;
+mod routes;
 mod secret_scanning;
 mod site;
 pub mod ui;
@@ -28,28 +29,34 @@ use keybell_core::Code;
 pub use health::{RenderMetrics, metrics_router};
 pub use problem::{Answer, Failed};
 pub use request_id::RequestId;
+pub use routes::{Route, Routes, Serves, To};
 pub use site::Site;
 
 /// Everything that Keybell answers, but `/metrics`: see [`metrics_router`] and [`site_with_metrics`].
 pub fn site(app: App) -> Site {
-    enveloped(&app.clone(), routes(app))
+    enveloped(&app.clone(), routes(app).into_router())
 }
 
 /// The same, with `/metrics` for operator keys, where it has no listener of its own.
 pub fn site_with_metrics(app: App, render: RenderMetrics) -> Site {
-    let metrics = health::guarded_metrics_router(app.clone(), render);
-    enveloped(&app.clone(), routes(app).merge(metrics))
+    enveloped(&app.clone(), routes_with_metrics(app, render).into_router())
 }
 
-fn routes(app: App) -> Router {
-    let (api, document) = api::router(&app);
-    Router::new()
+/// The routes of [`site()`].
+pub fn routes(app: App) -> Routes {
+    let (api, document) = api::routes(&app);
+    Routes::for_everybody()
         .merge(api)
-        .merge(health::router())
-        .merge(problem_pages::router())
-        .merge(secret_scanning::router())
-        .with_state(app.clone())
-        .merge(ui::router(app, document))
+        .merge(health::routes())
+        .merge(problem_pages::routes())
+        .merge(secret_scanning::routes())
+        .around(|router| router.with_state(app.clone()))
+        .merge(ui::routes(app, document))
+}
+
+/// The routes of [`site_with_metrics`].
+pub fn routes_with_metrics(app: App, render: RenderMetrics) -> Routes {
+    routes(app.clone()).merge(health::guarded_metrics_routes(app, render))
 }
 
 fn enveloped(app: &App, routes: Router) -> Site {

@@ -1,23 +1,22 @@
 //! `/problems/{code}`: what the `type` of a problem points to. For people, so HTML; for everybody, so without a credential.
 
-use axum::Router;
 use axum::extract::Path;
 use axum::response::Html;
-use axum::routing::get;
 use http::{HeaderName, header};
 use keybell_app::App;
 use keybell_core::Code;
 
 use crate::problem::Answer;
+use crate::routes::{FOR_AN_HOUR, Routes};
 
 /// Nothing but the page's own text: it has no style, script, form or image, and may be framed by nobody.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/problems", get(index)).route("/problems/{code}", get(page))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::for_everybody().cached(FOR_AN_HOUR).page("/problems", index).page("/problems/{code}", page)
 }
 
-type Page = ([(HeaderName, &'static str); 2], Html<String>);
+type Page = ([(HeaderName, &'static str); 3], Html<String>);
 
 async fn index() -> Page {
     let entries: String = Code::ALL.iter().map(|code| entry(*code)).collect();
@@ -49,8 +48,11 @@ fn html(title: &str, main: &str) -> Page {
          content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><title>{title} · Keybell</title>\
          </head><body><main><h1>{title}</h1>{main}</main></body></html>"
     );
-    let headers =
-        [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "public, max-age=3600")];
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, FOR_AN_HOUR),
+    ];
     (headers, Html(page))
 }
 

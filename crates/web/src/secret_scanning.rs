@@ -1,13 +1,15 @@
 //! `/.well-known/keybell/secret-scanning`: how a scanner recognises this installation's keys.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
+use http::{HeaderName, header};
 use keybell_app::App;
 use serde::Serialize;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/.well-known/keybell/secret-scanning", get(patterns))
+use crate::routes::{FOR_AN_HOUR, Routes};
+
+pub(crate) fn routes() -> Routes<App> {
+    Routes::for_everybody().cached(FOR_AN_HOUR).document("/.well-known/keybell/secret-scanning", patterns)
 }
 
 #[derive(Serialize)]
@@ -22,15 +24,16 @@ struct Pattern {
     regex: String,
 }
 
-async fn patterns(State(app): State<App>) -> Json<Scanning> {
+async fn patterns(State(app): State<App>) -> ([(HeaderName, &'static str); 1], Json<Scanning>) {
     let prefix = &app.settings().key_prefix;
     let pattern = |name, words| Pattern {
         name,
         regex: format!("{prefix}_(?:{words})_[0-9A-Za-z]{{12}}_[0-9A-Za-z]{{38}}"),
     };
-    Json(Scanning {
+    let scanning = Scanning {
         patterns: vec![pattern("API key", "live|test"), pattern("Operator key", "op")],
         checksum: "The last 6 characters are the CRC-32/ISO-HDLC of every byte before them, as a big-endian number in \
                    base62 (0-9A-Za-z), left-padded with 0.",
-    })
+    };
+    ([(header::CACHE_CONTROL, FOR_AN_HOUR)], Json(scanning))
 }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -89,15 +90,19 @@ impl<'a> Client<'a> {
 
     /// Any request.
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        let (parts, body) = self.begin(method, path, body).await.into_parts();
+        let body = body.collect().await.expect("a body in memory can be read").to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Any request, without waiting for the body of its answer, which may have no end.
+    pub async fn begin(&self, method: Method, path: &str, body: impl Into<Body>) -> Response {
         let mut request = Request::new(body.into());
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().expect("a path");
         request.headers_mut().clone_from(&self.headers);
         request.extensions_mut().insert(ConnectInfo(super::client_address()));
-        let response = self.app.site.clone().oneshot(request).await.expect("a site never fails");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a body in memory can be read").to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        self.app.site.clone().oneshot(request).await.expect("a site never fails")
     }
 }
 

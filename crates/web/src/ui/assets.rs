@@ -2,13 +2,12 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::{HeaderValue, StatusCode, header};
 
 use super::view::frame::AssetLinks;
+use crate::routes::Routes;
 
 struct Asset {
     name: &'static str,
@@ -64,8 +63,9 @@ pub(super) fn links() -> AssetLinks {
     AssetLinks { style: &PATHS[0], icon: &PATHS[1], scripts: &SCRIPTS }
 }
 
-pub(super) fn router() -> Router {
-    Router::new().route("/assets/{name}", get(asset)).route("/favicon.ico", get(icon))
+pub(super) fn routes() -> Routes {
+    let icon_alone = Routes::for_everybody().cached(FOR_A_DAY).asset("/favicon.ico", icon);
+    Routes::for_everybody().cached(FOR_EVER).asset("/assets/{name}", asset).merge(icon_alone)
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
@@ -75,10 +75,11 @@ async fn asset(Path(name): Path<String>) -> Response {
 
 /// Browsers ask for it by themselves where a page is not ours.
 async fn icon() -> Response {
-    served(&ASSETS[1], "public, max-age=86400")
+    served(&ASSETS[1], FOR_A_DAY)
 }
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const FOR_A_DAY: &str = "public, max-age=86400";
 
 fn served(asset: &'static Asset, cache: &'static str) -> Response {
     let headers = [

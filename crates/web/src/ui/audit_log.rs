@@ -1,15 +1,15 @@
 //! The audit log of a workspace, filtered by its address.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use keybell_app::audit::{ACTIONS, AuditEntry, AuditFilter};
-use keybell_app::{App, Page};
+use keybell_app::{App, Listing, Page};
+use keybell_core::Problem;
 use keybell_core::grant::ReadAudit;
 use serde_json::Value;
 
 use super::between::Between;
+use super::download::{self, Rows};
 use super::fields::Fields;
 use super::listed::{address, kept, list_page, loaded};
 use super::signed::Inside;
@@ -17,30 +17,30 @@ use super::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use super::view::frame::Section;
 use super::view::parts::When;
 use crate::problem::Answer;
+use crate::routes::Routes;
 
 /// The parameters that filter, and stay when the page is turned: those of the API.
 const FILTERS: [&str; 5] = ["action", "actor", "target", "from", "to"];
 /// What is done to these belongs to no workspace, and is in no workspace's log.
 const OUTSIDE: [&str; 3] = ["event_type", "scope", "operator_key"];
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/w/{workspace}/settings/advanced/audit-log", get(list))
+pub(super) fn routes() -> Routes<App> {
+    const AUDIT_LOG: &str = "/w/{workspace}/settings/advanced/audit-log";
+    Routes::for_members().page(AUDIT_LOG, list).download(&format!("{AUDIT_LOG}.csv"), download)
+}
+
+fn list_of(here: &Inside) -> String {
+    format!("/w/{}/settings/advanced/audit-log", here.place.workspace)
 }
 
 async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadAudit>()?;
     let between = Between::read(&query);
-    let filter = AuditFilter {
-        actor: query.some("actor"),
-        action: query.some("action"),
-        target: query.some("target"),
-        from: between.from,
-        to: between.until,
-    };
+    let filter = filter(&query, &between);
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let (found, problem) = loaded(app.list_audit(grant, filter, Page::new(None, cursor)?).await)?;
-    let list = format!("/w/{}/settings/advanced/audit-log", here.place.workspace);
+    let list = list_of(&here);
     let kept = kept(&query, &FILTERS);
     let view = AuditLogPage {
         frame: here.frame(Section::AuditLog),
@@ -50,6 +50,7 @@ async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Res
         period: between.fields,
         is_filtered: !kept.is_empty(),
         failed: problem.is_some(),
+        download: (!found.data.is_empty()).then(|| download::link(&list, &kept)),
         entries: found.data.into_iter().map(|entry| row(&list, entry)).collect(),
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
@@ -57,6 +58,63 @@ async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Res
         list,
     };
     Ok(list_page(&view, problem.as_ref())?)
+}
+
+fn filter(query: &Fields, between: &Between) -> AuditFilter {
+    AuditFilter {
+        actor: query.some("actor"),
+        action: query.some("action"),
+        target: query.some("target"),
+        from: between.from,
+        to: between.until,
+    }
+}
+
+/// The file of what the list's page shows by the same filter.
+async fn download(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
+    let between = Between::read(&query);
+    between.refuse_what_is_no_time()?;
+    let entries = Entries(filter(&query, &between));
+    let list = list_of(&here);
+    Ok(download::file(app, here, &query, &list, &FILTERS, entries).await?)
+}
+
+/// The entries that are downloaded.
+struct Entries(AuditFilter);
+
+impl Rows for Entries {
+    const COLUMNS: &'static [&'static str] = &[
+        "at",
+        "action",
+        "actor_kind",
+        "actor_id",
+        "actor_name",
+        "target_kind",
+        "target_id",
+        "source_address",
+        "request_id",
+        "changes",
+    ];
+
+    async fn read(&self, app: &App, here: &Inside, page: Page) -> Result<Listing<Vec<String>>, Problem> {
+        let Listing { data, next_cursor } = app.list_audit(here.grant()?, self.0.clone(), page).await?;
+        Ok(Listing { data: data.into_iter().map(cells).collect(), next_cursor })
+    }
+}
+
+fn cells(entry: AuditEntry) -> Vec<String> {
+    vec![
+        entry.at.to_string(),
+        entry.action,
+        entry.by.kind,
+        entry.by.id,
+        entry.by.name,
+        entry.target_kind,
+        entry.target_id,
+        entry.source_address.unwrap_or_default(),
+        entry.request_id,
+        entry.changes_json,
+    ]
 }
 
 /// The actions to choose from: the chosen one as well, whatever it is.

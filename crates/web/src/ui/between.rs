@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keybell_core::Timestamp;
+use keybell_core::{Problem, Timestamp};
 
 use super::fields::Fields;
 use super::view::filter::TimeFilter;
@@ -27,6 +27,12 @@ impl Between {
         let (from, begins) = bound("from", "From", query.some("from"), begin);
         let (until, ends) = bound("to", "Until", query.some("to"), end);
         Between { from, until, fields: [begins, ends] }
+    }
+
+    /// Refuses what is no time, where nothing could say so and more than was meant would be found.
+    pub(super) fn refuse_what_is_no_time(&self) -> Result<(), Problem> {
+        let refused = self.fields.iter().find(|field| field.refused.is_some());
+        refused.map_or(Ok(()), |field| Err(Problem::field(field.name, "invalid", "is no time")))
     }
 }
 

@@ -1,9 +1,7 @@
 //! The way in: to the person's workspace, its first page, and its general settings.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{any, get};
 use keybell_app::App;
 use keybell_app::workspaces::WorkspacePatch;
 use keybell_core::Code;
@@ -17,13 +15,14 @@ use super::view::parts::{CopyField, Errors, Field};
 use super::view::workspace::{GeneralPage, WorkspacePage, WorkspacesPage};
 use super::{page, page_refused};
 use crate::problem::{Answer, Failed};
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(start))
-        .route("/w/{workspace}", get(workspace))
-        .route("/w/{workspace}/settings", get(general).post(save))
-        .route("/w/{workspace}/{*rest}", any(nothing))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_members()
+        .merge(Routes::for_signed_in().page("/", start))
+        .page("/w/{workspace}", workspace)
+        .form("/w/{workspace}/settings", general, save)
+        .nothing("/w/{workspace}/{*rest}", nothing)
 }
 
 async fn start(signed: Signed) -> Answer<Response> {

@@ -1,9 +1,7 @@
 //! Settings, Members: who is in a workspace. Nobody is invited, changed or removed here yet: the API cannot do it either.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use keybell_app::accounts::Member;
 use keybell_app::{App, Page};
 use keybell_core::Role;
@@ -17,9 +15,10 @@ use super::view::frame::Section;
 use super::view::parts::When;
 use super::view::workspace::{MemberRow, MembersPage};
 use crate::problem::Answer;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/w/{workspace}/settings/members", get(list))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_members().page("/w/{workspace}/settings/members", list)
 }
 
 async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {

@@ -10,6 +10,7 @@ mod between;
 mod catalogue;
 pub mod charts;
 mod deliveries;
+mod download;
 mod event_stream;
 mod events;
 mod example;
@@ -34,7 +35,6 @@ pub mod view;
 mod view_tests;
 mod webhooks;
 
-use axum::Router;
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
@@ -45,28 +45,35 @@ use keybell_core::{Code, Problem};
 use fields::Form;
 use signed::Inside;
 
+use crate::problem::Failed;
+use crate::routes::Routes;
+
 /// Most characters of a form's token that are looked at; ours have 32.
 const FORM_TOKEN_CHARS_MAX: usize = 64;
 
 /// The routes of the pages. `document` is the API's, which the reference is made of.
-pub fn router(app: App, document: Bytes) -> Router {
-    Router::new()
-        .merge(home::router())
-        .merge(sign_in::router())
-        .merge(set_up::router())
-        .merge(sessions::router())
-        .merge(overview::router())
-        .merge(keys::router())
-        .merge(webhooks::router())
-        .merge(deliveries::router())
-        .merge(events::router())
-        .merge(catalogue::router())
-        .merge(members::router())
-        .merge(audit_log::router())
-        .merge(reference::router(document))
-        .with_state(app.clone())
-        .layer(middleware::from_fn_with_state(app, around::around))
-        .merge(assets::router())
+pub(crate) fn routes(app: App, document: Bytes) -> Routes {
+    Routes::for_members()
+        .merge(home::routes())
+        .merge(sign_in::routes())
+        .merge(set_up::routes())
+        .merge(sessions::routes())
+        .merge(overview::routes())
+        .merge(keys::routes())
+        .merge(webhooks::routes())
+        .merge(deliveries::routes())
+        .merge(events::routes())
+        .merge(catalogue::routes())
+        .merge(members::routes())
+        .merge(audit_log::routes())
+        .merge(reference::routes(document))
+        .around(|router| {
+            router
+                .method_not_allowed_fallback(async || Failed::from(Code::MethodNotAllowed))
+                .with_state(app.clone())
+                .layer(middleware::from_fn_with_state(app, around::around))
+        })
+        .merge(assets::routes())
 }
 
 /// A page as an answer.

@@ -1,9 +1,7 @@
 //! The Developer page's overview.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use keybell_app::keys::KeyFilter;
 use keybell_app::page::PAGE_LIMIT_MAX;
 use keybell_app::webhooks::WebhookStatus;
@@ -21,9 +19,10 @@ use super::view::parts::CopyField;
 use super::view::workspace::OverviewPage;
 use crate::envelope::base_url;
 use crate::problem::Answer;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/w/{workspace}/settings/advanced/developer", get(overview))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_members().page("/w/{workspace}/settings/advanced/developer", overview)
 }
 
 async fn overview(State(app): State<App>, here: Inside) -> Answer<Response> {

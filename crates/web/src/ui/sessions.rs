@@ -1,9 +1,7 @@
 //! The person's own sessions: where they are signed in, and ending that.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use keybell_app::App;
 use keybell_app::sessions::Session;
 
@@ -14,12 +12,13 @@ use super::signed::Signed;
 use super::view::access::{SessionRow, SessionsPage};
 use super::view::parts::When;
 use crate::problem::Answer;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/account/sessions", get(list))
-        .route("/account/sessions/end", post(end))
-        .route("/account/sessions/end-all", post(end_all))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_signed_in()
+        .page("/account/sessions", list)
+        .deed("/account/sessions/end", end)
+        .deed("/account/sessions/end-all", end_all)
 }
 
 async fn list(State(app): State<App>, signed: Signed) -> Answer<Response> {

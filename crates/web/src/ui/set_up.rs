@@ -1,9 +1,7 @@
 //! The page that the setup link opens: the first owner names the workspace and sets a password.
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
 use keybell_app::App;
 use keybell_app::accounts::EMAIL_CHARS_MAX;
 use keybell_app::passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
@@ -17,9 +15,10 @@ use super::view::access::SetUpPage;
 use super::view::parts::{Errors, Field};
 use super::{page, page_refused};
 use crate::problem::Answer;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/setup/{link}", get(open).post(set_up))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_everybody().form("/setup/{link}", open, set_up)
 }
 
 async fn open(State(app): State<App>, Path(link): Path<String>) -> Answer<Response> {

@@ -1,9 +1,7 @@
 //! Signing in with a password or a one-time link, and out.
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use keybell_app::App;
@@ -18,6 +16,7 @@ use super::view::parts::Field;
 use super::{page, page_refused};
 use crate::extract::{origin, session_cookie_name};
 use crate::problem::Answer;
+use crate::routes::Routes;
 
 /// Longest address to go to after signing in, in bytes. A longer one is forgotten.
 const NEXT_BYTES_MAX: usize = 2_000;
@@ -25,11 +24,11 @@ const NEXT_BYTES_MAX: usize = 2_000;
 /// unless it is used.
 const COOKIE_SECONDS: u32 = 400 * 86_400;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/sign-in", get(form).post(sign_in))
-        .route("/sign-in/{link}", get(link).post(use_link))
-        .route("/sign-out", post(sign_out))
+pub(super) fn routes() -> Routes<App> {
+    Routes::for_everybody()
+        .form("/sign-in", form, sign_in)
+        .form("/sign-in/{link}", link, use_link)
+        .merge(Routes::for_signed_in().deed("/sign-out", sign_out))
 }
 
 async fn form(State(app): State<App>, query: Fields) -> Answer<Response> {

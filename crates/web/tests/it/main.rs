@@ -8,6 +8,7 @@ mod idempotency;
 mod newsroom;
 mod northwind;
 mod openapi;
+mod routes;
 mod site;
 mod ui;
 mod v1;

@@ -3,18 +3,15 @@
 mod list;
 mod one;
 
-use axum::Router;
-use axum::routing::get;
 use keybell_app::App;
 use keybell_core::grant::ManageWebhooks;
 
 use super::signed::Inside;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const CATALOGUE: &str = "/w/{workspace}/settings/advanced/developer/event-catalogue";
-    Router::new()
-        .route(CATALOGUE, get(list::list))
-        .route(&format!("{CATALOGUE}/{{event_type}}"), get(one::one))
+    Routes::for_members().page(CATALOGUE, list::list).page(&format!("{CATALOGUE}/{{event_type}}"), one::one)
 }
 
 /// Where the catalogue is.

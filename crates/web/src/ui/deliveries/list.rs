@@ -10,6 +10,7 @@ use keybell_core::{Problem, WebhookId};
 
 use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
+use crate::ui::download;
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, kept, list_page, loaded};
 use crate::ui::signed::Inside;
@@ -65,6 +66,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         live: (!is_later_page).then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
+        download: (!deliveries.is_empty()).then(|| download::link(&list, &kept)),
         deliveries,
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
@@ -96,5 +98,22 @@ pub(super) fn filter(fields: &Fields) -> DeliveryFilter {
         status: DeliveryStatus::parse(fields.one("status")),
         response_class: ResponseClass::parse(fields.one("answer")),
         ..DeliveryFilter::default()
+    }
+}
+
+/// What was filtered by; refused where a word of it is not understood, since without it more would be meant than is.
+pub(super) fn strictly(fields: &Fields) -> Result<DeliveryFilter, Problem> {
+    let filter = filter(fields);
+    let understood = [
+        ("webhook_id", filter.webhook.is_some()),
+        ("event_id", filter.event.is_some()),
+        ("status", filter.status.is_some()),
+        ("answer", filter.response_class.is_some()),
+    ];
+    match understood.iter().find(|(name, is)| fields.some(name).is_some() && !is) {
+        Some((name, _)) => {
+            Err(Problem::field(*name, "invalid", "is not understood, so it is not known which are meant"))
+        }
+        None => Ok(filter),
     }
 }

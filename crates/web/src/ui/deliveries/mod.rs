@@ -1,6 +1,7 @@
 //! The pages of deliveries: what was sent, and what came back.
 
 mod curl;
+mod file;
 mod list;
 mod live;
 mod one;
@@ -8,8 +9,6 @@ mod resend;
 
 use std::collections::HashMap;
 
-use axum::Router;
-use axum::routing::{get, post};
 use keybell_app::deliveries::{DeliveryStatus, DeliverySummary};
 use keybell_app::page::PAGE_LIMIT_MAX;
 use keybell_app::webhooks::Webhook;
@@ -20,19 +19,21 @@ use keybell_core::{Problem, WebhookId};
 use super::signed::Inside;
 use super::view::deliveries::DeliveryRow;
 use super::view::parts::{Badge, Tone, When};
+use crate::routes::Routes;
 
 pub(super) use list::latest_of;
 pub(super) use one::shown;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const DELIVERIES: &str = "/w/{workspace}/settings/advanced/developer/deliveries";
-    Router::new()
-        .route(DELIVERIES, get(list::list))
-        .route(&format!("{DELIVERIES}/live"), get(live::live))
-        .route(&format!("{DELIVERIES}/resend"), get(resend::ask).post(resend::many))
-        .route(&format!("{DELIVERIES}/resend-these"), post(resend::these))
-        .route(&format!("{DELIVERIES}/{{delivery}}"), get(one::one))
-        .route(&format!("{DELIVERIES}/{{delivery}}/resend"), post(resend::one))
+    Routes::for_members()
+        .page(DELIVERIES, list::list)
+        .download(&format!("{DELIVERIES}.csv"), file::download)
+        .event_stream(&format!("{DELIVERIES}/live"), live::live)
+        .form(&format!("{DELIVERIES}/resend"), resend::ask, resend::many)
+        .deed(&format!("{DELIVERIES}/resend-these"), resend::these)
+        .page(&format!("{DELIVERIES}/{{delivery}}"), one::one)
+        .deed(&format!("{DELIVERIES}/{{delivery}}/resend"), resend::one)
 }
 
 /// Where the list is.

@@ -3,11 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
-use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, Resending};
+use keybell_app::deliveries::{DeliveryStatus, Resending};
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, DeliveryId, Grant, Problem};
 
-use super::list::{FILTERS, filter};
+use super::list::{FILTERS, strictly};
 use super::{Webhooks, list_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form};
@@ -76,23 +76,6 @@ async fn resend(
         }
     }
     Ok((resent, left))
-}
-
-/// What was filtered by; refused where a word of it is not understood, since without it more would be meant.
-fn strictly(fields: &Fields) -> Result<DeliveryFilter, Problem> {
-    let filter = filter(fields);
-    let understood = [
-        ("webhook_id", filter.webhook.is_some()),
-        ("event_id", filter.event.is_some()),
-        ("status", filter.status.is_some()),
-        ("answer", filter.response_class.is_some()),
-    ];
-    match understood.iter().find(|(name, is)| fields.some(name).is_some() && !is) {
-        Some((name, _)) => {
-            Err(Problem::field(*name, "invalid", "is not understood, so it is not known which are meant"))
-        }
-        None => Ok(filter),
-    }
 }
 
 /// The page that says how many they are.

@@ -4,18 +4,17 @@ mod list;
 mod one;
 mod resend;
 
-use axum::Router;
-use axum::routing::{get, post};
 use keybell_app::App;
 
 use super::signed::Inside;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const EVENTS: &str = "/w/{workspace}/settings/advanced/developer/events";
-    Router::new()
-        .route(EVENTS, get(list::list))
-        .route(&format!("{EVENTS}/{{event}}"), get(one::one))
-        .route(&format!("{EVENTS}/{{event}}/resend"), post(resend::resend))
+    Routes::for_members()
+        .page(EVENTS, list::list)
+        .page(&format!("{EVENTS}/{{event}}"), one::one)
+        .deed(&format!("{EVENTS}/{{event}}/resend"), resend::resend)
 }
 
 /// Where the list is.

@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::expiry::Expiry;
 use super::shown::shown_once;
-use super::{expiry, key_of, list_of};
+use super::{expiry, list_of, manageable};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
@@ -86,8 +86,7 @@ pub(super) async fn edit(
     here: Inside,
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
-    here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     Ok(page(&view(&app, &here, Some(&key), Written::of(&key), Errors::default())?)?)
 }
 
@@ -98,7 +97,7 @@ pub(super) async fn save(
     form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     let written = Written::read(&form);
     let saved = match written.patch(&form, &app) {
         Ok(patch) => app.edit_key(grant, key.id, patch).await,

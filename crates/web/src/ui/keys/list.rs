@@ -14,12 +14,12 @@ use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, kept};
-use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyRow, KeysPage};
 use crate::ui::view::parts::{Badge, Lately, Tone, When};
+use crate::ui::{download, page};
 
 /// How long before its end a key's expiry is a warning, in seconds: a week, to put another in its place.
 const EXPIRES_SOON_SECONDS: u64 = 7 * 86_400;
@@ -38,16 +38,14 @@ const SORTS: [(&str, &str, KeySort); 4] = [
     ("last_used", "Last used first", KeySort::LastUse),
     ("expires", "Expires first", KeySort::Expiry),
 ];
+/// The parameters that filter and sort.
+pub(super) const FILTERS: [&str; 4] = ["q", "status", "environment", "sort"];
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
-    let search: Option<String> = query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect());
-    let status = KeyStatus::parse(query.one("status"));
+    let filter = filter(&query);
+    let KeyFilter { status, environment, search, sort } = filter.clone();
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let environment = Environment::parse(query.one("environment"));
-    let sort =
-        SORTS.iter().find(|(word, ..)| *word == query.one("sort")).map_or(KeySort::Newest, |sort| sort.2);
-    let filter = KeyFilter { status, environment, search: search.clone(), sort };
     let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
     let now = app.now();
     let ids = listing.data.iter().map(|key| key.id).collect();
@@ -55,10 +53,11 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let mut used = app.usage_of_keys(here.grant::<ReadKeys>()?, ids, lately).await?;
 
     let list = list_of(&here);
-    let kept = kept(&query, &["q", "status", "environment", "sort"]);
+    let kept = kept(&query, &FILTERS);
     let newest = address(&list, &kept, None);
     let older = listing.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor)));
     let base = base_url(&app);
+    let download = (!listing.data.is_empty()).then(|| download::link(&list, &kept));
     Ok(page(&KeysPage {
         frame: here.frame(Section::Keys),
         is_filtered: search.is_some() || status.is_some() || environment.is_some(),
@@ -75,12 +74,24 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             })
             .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
+        download,
         older,
         is_later_page,
         newest,
         curl: format!("curl -i {base}/v1/forward-auth \\\n  -H \"Authorization: Bearer $SECRET_KEY\""),
         list,
     })?)
+}
+
+/// What the address filters and sorts by.
+pub(super) fn filter(query: &Fields) -> KeyFilter {
+    let sort = SORTS.iter().find(|(word, ..)| *word == query.one("sort"));
+    KeyFilter {
+        status: KeyStatus::parse(query.one("status")),
+        environment: Environment::parse(query.one("environment")),
+        search: query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect()),
+        sort: sort.map_or(KeySort::Newest, |sort| sort.2),
+    }
 }
 
 /// The choices of a filter: word, label, whether chosen.

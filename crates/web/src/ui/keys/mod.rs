@@ -1,6 +1,7 @@
 //! The pages of API keys.
 
 mod expiry;
+mod file;
 mod form;
 mod list;
 mod one;
@@ -8,24 +9,24 @@ mod revoke;
 mod rotate;
 mod shown;
 
-use axum::Router;
-use axum::routing::get;
 use keybell_app::App;
-use keybell_core::grant::ReadKeys;
+use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::ApiKey;
 use keybell_core::{Code, Problem};
 
 use super::signed::Inside;
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const KEYS: &str = "/w/{workspace}/settings/advanced/developer/api-keys";
-    Router::new()
-        .route(KEYS, get(list::list))
-        .route(&format!("{KEYS}/new"), get(form::new).post(form::create))
-        .route(&format!("{KEYS}/{{key}}"), get(one::one))
-        .route(&format!("{KEYS}/{{key}}/edit"), get(form::edit).post(form::save))
-        .route(&format!("{KEYS}/{{key}}/revoke"), get(revoke::ask).post(revoke::revoke))
-        .route(&format!("{KEYS}/{{key}}/rotate"), get(rotate::ask).post(rotate::rotate))
+    Routes::for_members()
+        .page(KEYS, list::list)
+        .download(&format!("{KEYS}.csv"), file::download)
+        .form(&format!("{KEYS}/new"), form::new, form::create)
+        .page(&format!("{KEYS}/{{key}}"), one::one)
+        .form(&format!("{KEYS}/{{key}}/edit"), form::edit, form::save)
+        .form(&format!("{KEYS}/{{key}}/revoke"), revoke::ask, revoke::revoke)
+        .form(&format!("{KEYS}/{{key}}/rotate"), rotate::ask, rotate::rotate)
 }
 
 /// Where the list is.
@@ -37,4 +38,10 @@ fn list_of(here: &Inside) -> String {
 async fn key_of(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
     let id = app.key_id(id).ok_or(Code::NotFound)?;
     app.key(here.grant::<ReadKeys>()?, id).await
+}
+
+/// The same for whoever may manage it, so that nobody is shown a form that would be refused.
+async fn manageable(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
+    let key = key_of(app, here, id).await?;
+    if here.may::<ManageKeys>(&key.created_by.id) { Ok(key) } else { Err(Code::Forbidden.into()) }
 }

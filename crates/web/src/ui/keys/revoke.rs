@@ -7,7 +7,7 @@ use keybell_core::grant::ManageKeys;
 use keybell_core::key::ApiKey;
 use keybell_core::{Problem, Timestamp};
 
-use super::{key_of, list_of};
+use super::{list_of, manageable};
 use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::Inside;
@@ -24,8 +24,7 @@ pub(super) async fn ask(
     here: Inside,
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
-    here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     Ok(page(&view(&app, &here, key, Errors::default()))?)
 }
 
@@ -36,7 +35,7 @@ pub(super) async fn revoke(
     form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     // Asked again, since the key may have been used after the page was shown.
     let in_use = is_in_use(key.last_used_at, app.now());
     if !confirms(form.one("confirm"), &key.name, in_use) {

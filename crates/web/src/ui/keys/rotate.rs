@@ -11,7 +11,7 @@ use keybell_core::grant::ManageKeys;
 use keybell_core::key::ApiKey;
 
 use super::shown::shown_once;
-use super::{key_of, list_of};
+use super::{list_of, manageable};
 use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
@@ -25,8 +25,7 @@ pub(super) async fn ask(
     here: Inside,
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
-    here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     Ok(page(&view(&app, &here, key, OVERLAP_DEFAULT, Errors::default()))?)
 }
 
@@ -37,7 +36,7 @@ pub(super) async fn rotate(
     form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let key = key_of(&app, &here, &id).await?;
+    let key = manageable(&app, &here, &id).await?;
     let Some(overlap) = overlap::chosen(&form) else {
         let (errors, problem) = errors_of(Problem::field("overlap_seconds", "required", "choose one"))?;
         return Ok(page_refused(&view(&app, &here, key, OVERLAP_DEFAULT, errors), &problem)?);

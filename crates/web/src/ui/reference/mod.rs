@@ -8,10 +8,9 @@ mod shape;
 
 use std::sync::{Arc, OnceLock};
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use axum::{Extension, Router};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use keybell_app::App;
@@ -27,6 +26,7 @@ use super::view::parts::CopyField;
 use super::view::reference::{Contents, ContentsSection, Prose, SectionPage, StartPage};
 use crate::envelope::base_url;
 use crate::problem::Answer;
+use crate::routes::Routes;
 
 /// Stands in a kept page where the reader's workspace goes. A character that no text of ours has.
 const WORKSPACE: &str = "\u{e000}";
@@ -37,9 +37,11 @@ const QUERY: &str = "\u{e001}";
 /// older Keybell are gone.
 const CACHE: &str = "public, no-cache";
 
-pub(super) fn router(document: Bytes) -> Router<App> {
+pub(super) fn routes(document: Bytes) -> Routes<App> {
     let kept = Arc::new(Kept { document, pages: OnceLock::new() });
-    Router::new().route("/docs/api", get(start)).route("/docs/api/{section}", get(one)).layer(Extension(kept))
+    let routes =
+        Routes::for_everybody().cached(CACHE).page("/docs/api", start).page("/docs/api/{section}", one);
+    routes.around(|router| router.layer(Extension(kept)))
 }
 
 /// The document, and what was made of it.

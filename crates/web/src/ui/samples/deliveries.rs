@@ -1,6 +1,7 @@
 //! Deliveries.
 
 use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::download;
 use crate::ui::view::deliveries::{
     AttemptView, DeliveriesPage, DeliveryPage, DeliveryRow, Message, ResendPage,
 };
@@ -91,6 +92,7 @@ impl Sample<'_> {
             back: self.full.then(|| self.say("status=failed")),
             live: Some(format!("{list}/live?")),
             resend_all: self.full.then(|| format!("{list}/resend?status=failed")),
+            download: self.full.then(|| download::link(&list, &[])),
         };
         let resend = ResendPage {
             frame: self.frame(Section::Deliveries),

@@ -1,6 +1,7 @@
 //! API keys.
 
 use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::download;
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::keys::{
     EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage,
@@ -56,6 +57,7 @@ impl Sample<'_> {
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
             newest: list.clone(),
+            download: self.full.then(|| download::link(&list, &[])),
             curl: self.say("curl https://api.northwind.example/v1/portfolios \\\n  -H \"Authorization: Bearer $SECRET_KEY\""),
         };
         let key = KeyPage {

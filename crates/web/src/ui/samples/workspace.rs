@@ -1,6 +1,7 @@
 //! The workspace, its settings, its members, the overview, the audit log.
 
 use super::{DEVELOPER, Sample, at, drawn};
+use crate::ui::download;
 use crate::ui::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::parts::{CopyField, Field, When};
@@ -105,6 +106,7 @@ impl Sample<'_> {
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
             newest: list.clone(),
+            download: self.full.then(|| download::link(&list, &[])),
             list,
         }
     }

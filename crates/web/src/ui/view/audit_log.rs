@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::filter::TimeFilter;
 use super::frame::Frame;
-use super::parts::{Icon, When};
+use super::parts::{Download, Icon, When};
 
 /// The audit log of a workspace.
 #[derive(Template)]
@@ -34,6 +34,8 @@ pub struct AuditLogPage {
     pub is_later_page: bool,
     /// Where the newest are, with the same filter.
     pub newest: String,
+    /// Where the list is as a file, where there is anything in it.
+    pub download: Option<Download>,
 }
 
 /// One audit entry.

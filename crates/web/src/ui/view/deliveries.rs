@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::{Badge, Icon, Tone, When};
+use super::parts::{Badge, Download, Icon, Tone, When};
 use super::webhooks::WebhookHead;
 
 /// The deliveries of the workspace, or of one webhook.
@@ -44,6 +44,8 @@ pub struct DeliveriesPage {
     pub live: Option<String>,
     /// Where all that the filter means is made again.
     pub resend_all: Option<String>,
+    /// Where the list is as a file, where there is anything in it.
+    pub download: Option<Download>,
 }
 
 impl DeliveriesPage {

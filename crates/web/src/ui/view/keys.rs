@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::parts::{Badge, Choice, CopyField, Errors, Field, Icon, Lately, When};
+use super::parts::{Badge, Choice, CopyField, Download, Errors, Field, Icon, Lately, When};
 use crate::ui::charts::Chart;
 
 /// The list of API keys.
@@ -36,6 +36,8 @@ pub struct KeysPage {
     pub newest: String,
     /// A command line that shows what a key is for.
     pub curl: String,
+    /// Where the list is as a file, where there is anything in it.
+    pub download: Option<Download>,
 }
 
 impl KeysPage {

@@ -98,6 +98,16 @@ pub struct CopyField {
     value: String,
 }
 
+/// The way to a list's file.
+#[derive(Template, Clone)]
+#[template(path = "parts/download.html")]
+pub struct Download {
+    /// Where it is.
+    pub href: String,
+    /// Most rows of it, as read.
+    pub rows_max: String,
+}
+
 /// What is wrong with a form, at its top, with links to the fields.
 #[derive(Template, Clone, Default)]
 #[template(path = "parts/errors.html")]
@@ -110,6 +120,7 @@ impl HtmlSafe for When {}
 impl HtmlSafe for Badge {}
 impl HtmlSafe for Field {}
 impl HtmlSafe for CopyField {}
+impl HtmlSafe for Download {}
 impl HtmlSafe for Errors {}
 
 impl Display for Icon {
@@ -136,6 +147,7 @@ fn drawing(name: &str) -> &'static str {
         "alert" => "M12 4 2.8 20h18.4zM12 10v4.5M12 17.3v.2",
         "info" => "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M12 11v5.5M12 7.6v.2",
         "down" => "m6 9 6 6 6-6",
+        "save" => "M12 4v11M7 10.500l5 5 5-5M4 20h16",
         "plus" => "M12 5v14M5 12h14",
         "copy" => "M9 9h11v11H9zM15 9V4H4v11h5",
         "trash" => "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",

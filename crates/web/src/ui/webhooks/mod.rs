@@ -13,8 +13,6 @@ mod tested;
 mod verify;
 mod written;
 
-use axum::Router;
-use axum::routing::{get, post};
 use keybell_app::App;
 use keybell_app::webhooks::{Webhook, WebhookStatus};
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
@@ -25,24 +23,22 @@ use super::example::label;
 use super::signed::Inside;
 use super::view::parts::{Badge, Tone, When};
 use super::view::webhooks::{WebhookHead, WebhookPart, WebhookRow};
+use crate::routes::Routes;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn routes() -> Routes<App> {
     const WEBHOOKS: &str = "/w/{workspace}/settings/advanced/developer/webhooks";
-    Router::new()
-        .route(WEBHOOKS, get(list::list))
-        .route(&format!("{WEBHOOKS}/new"), get(form::new).post(form::create))
-        .route(&format!("{WEBHOOKS}/example"), get(form::example))
-        .route(&format!("{WEBHOOKS}/{{webhook}}"), get(list::one))
-        .route(&format!("{WEBHOOKS}/{{webhook}}/edit"), get(form::edit).post(form::save))
-        .route(&format!("{WEBHOOKS}/{{webhook}}/switch"), post(switch::switch))
-        .route(&format!("{WEBHOOKS}/{{webhook}}/test"), get(test::ask).post(test::send))
-        .route(&format!("{WEBHOOKS}/{{webhook}}/delete"), get(delete::ask).post(delete::delete))
-        .route(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), get(secret::ask).post(secret::reveal))
-        .route(
-            &format!("{WEBHOOKS}/{{webhook}}/signing-secret/rotate"),
-            get(rotate::ask).post(rotate::rotate),
-        )
-        .route(&format!("{WEBHOOKS}/{{webhook}}/verify"), get(verify::show))
+    Routes::for_members()
+        .page(WEBHOOKS, list::list)
+        .form(&format!("{WEBHOOKS}/new"), form::new, form::create)
+        .document(&format!("{WEBHOOKS}/example"), form::example)
+        .page(&format!("{WEBHOOKS}/{{webhook}}"), list::one)
+        .form(&format!("{WEBHOOKS}/{{webhook}}/edit"), form::edit, form::save)
+        .deed(&format!("{WEBHOOKS}/{{webhook}}/switch"), switch::switch)
+        .form(&format!("{WEBHOOKS}/{{webhook}}/test"), test::ask, test::send)
+        .form(&format!("{WEBHOOKS}/{{webhook}}/delete"), delete::ask, delete::delete)
+        .form(&format!("{WEBHOOKS}/{{webhook}}/signing-secret"), secret::ask, secret::reveal)
+        .form(&format!("{WEBHOOKS}/{{webhook}}/signing-secret/rotate"), rotate::ask, rotate::rotate)
+        .page(&format!("{WEBHOOKS}/{{webhook}}/verify"), verify::show)
 }
 
 /// Where the list is.

@@ -4,36 +4,36 @@ use keybell_testkit::app::{Answer, Client, TestApp};
 use scraper::{ElementRef, Html, Selector};
 
 /// Somebody at a browser.
-pub(super) struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     app: &'a TestApp,
     cookie: Option<String>,
 }
 
 /// A page that was shown.
-pub(super) struct Page {
+pub(crate) struct Page {
     /// The HTTP status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Where it was found, after redirects.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The answer.
-    pub(super) answer: Answer,
+    pub(crate) answer: Answer,
     html: Html,
 }
 
 /// A form, with what stands in it.
 #[derive(Clone)]
-pub(super) struct Form {
-    action: String,
-    fields: Vec<(String, String)>,
+pub(crate) struct Form {
+    pub(crate) action: String,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 impl<'a> Browser<'a> {
-    pub(super) fn new(app: &'a TestApp) -> Self {
+    pub(crate) fn new(app: &'a TestApp) -> Self {
         Browser { app, cookie: None }
     }
 
     /// A browser in which `token`'s session is open.
-    pub(super) fn signed_in(app: &'a TestApp, token: &str) -> Self {
+    pub(crate) fn signed_in(app: &'a TestApp, token: &str) -> Self {
         let cookie = keybell_web::extract::session_cookie_name(&app.app);
         Browser { app, cookie: Some(format!("{cookie}={token}")) }
     }
@@ -51,13 +51,13 @@ impl<'a> Browser<'a> {
     }
 
     /// Opens an address and follows where it leads.
-    pub(super) async fn open(&mut self, path: &str) -> Page {
+    pub(crate) async fn open(&mut self, path: &str) -> Page {
         let answer = self.client().get(path).await;
         self.follow(path, answer).await
     }
 
     /// Sends a form and follows where it leads.
-    pub(super) async fn send(&mut self, form: &Form) -> Page {
+    pub(crate) async fn send(&mut self, form: &Form) -> Page {
         let fields: Vec<(&str, &str)> =
             form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let answer = self.client().post_form(&form.action, &fields).await;
@@ -92,26 +92,26 @@ impl<'a> Browser<'a> {
 impl Page {
     /// The page, once its status is as expected.
     #[track_caller]
-    pub(super) fn is(self, status: u16) -> Page {
+    pub(crate) fn is(self, status: u16) -> Page {
         assert_eq!(self.status, status, "{}: {}", self.path, self.text());
         self
     }
 
     /// What a person reads.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let main = self.all("main");
         let text: String = main.iter().flat_map(ElementRef::text).collect();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// What fits a selector.
-    pub(super) fn all(&self, selector: &str) -> Vec<ElementRef<'_>> {
+    pub(crate) fn all(&self, selector: &str) -> Vec<ElementRef<'_>> {
         self.html.select(&Selector::parse(selector).expect("a selector of a test")).collect()
     }
 
     /// The value of the field `id`.
     #[track_caller]
-    pub(super) fn value(&self, id: &str) -> String {
+    pub(crate) fn value(&self, id: &str) -> String {
         let found = self.all(&format!("#{id}"));
         let field = found.first().unwrap_or_else(|| panic!("no field {id}: {}", self.text()));
         if field.value().name() == "textarea" {
@@ -122,7 +122,7 @@ impl Page {
 
     /// The address of the link or button whose name holds `name`.
     #[track_caller]
-    pub(super) fn link(&self, name: &str) -> String {
+    pub(crate) fn link(&self, name: &str) -> String {
         let links = self.all("a[href]");
         let found = links.iter().find(|link| link.text().collect::<String>().contains(name));
         let found = found.unwrap_or_else(|| panic!("no link {name}: {}", self.text()));
@@ -130,7 +130,7 @@ impl Page {
     }
 
     /// Whether there is a link or button of that name.
-    pub(super) fn offers(&self, name: &str) -> bool {
+    pub(crate) fn offers(&self, name: &str) -> bool {
         self.all("main a[href], main button").iter().any(|control| {
             control.text().collect::<String>().contains(name)
                 || control.attr("aria-label").is_some_and(|label| label.contains(name))
@@ -139,7 +139,7 @@ impl Page {
 
     /// The form whose button says `button`, with what stands in it.
     #[track_caller]
-    pub(super) fn form(&self, button: &str) -> Form {
+    pub(crate) fn form(&self, button: &str) -> Form {
         let says = |form: &ElementRef<'_>| {
             let buttons = Selector::parse("button[type=submit]").expect("a selector");
             form.select(&buttons).any(|found| {
@@ -150,15 +150,25 @@ impl Page {
         let forms = self.all("form[method=post]");
         let form =
             forms.into_iter().find(says).unwrap_or_else(|| panic!("no form {button}: {}", self.text()));
+        self.read_form(form)
+    }
+
+    /// Every form that is posted, as it stands.
+    pub(crate) fn forms(&self) -> Vec<Form> {
+        self.all("form[method=post]").into_iter().map(|form| self.read_form(form)).collect()
+    }
+
+    fn read_form(&self, form: ElementRef<'_>) -> Form {
         let action = form.attr("action").unwrap_or_else(|| self.path.split('?').next().expect("a path"));
         let mut fields = Vec::new();
         for control in form.select(&Selector::parse("input, select, textarea").expect("a selector")) {
             let Some(name) = control.attr("name") else { continue };
             let is_box = matches!(control.attr("type"), Some("checkbox" | "radio"));
             let value = match control.value().name() {
-                "select" => control
-                    .select(&Selector::parse("option[selected]").expect("a selector"))
-                    .next()
+                // Of a list in which none is chosen a browser sends the first.
+                "select" => ["option[selected]", "option"]
+                    .iter()
+                    .find_map(|option| control.select(&Selector::parse(option).expect("a selector")).next())
                     .and_then(|option| option.attr("value"))
                     .unwrap_or_default()
                     .to_owned(),
@@ -175,7 +185,7 @@ impl Page {
 
 impl Form {
     /// The form with `value` in the field `name`, and in no other of that name.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Form {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Form {
         match self.fields.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => value.clone_into(known),
             None => self.fields.push((name.to_owned(), value.to_owned())),
@@ -184,13 +194,13 @@ impl Form {
     }
 
     /// The form with one more box of `name` ticked.
-    pub(super) fn ticked(mut self, name: &str, value: &str) -> Form {
+    pub(crate) fn ticked(mut self, name: &str, value: &str) -> Form {
         self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The form without the field `name`.
-    pub(super) fn without(mut self, name: &str) -> Form {
+    pub(crate) fn without(mut self, name: &str) -> Form {
         self.fields.retain(|(known, _)| known != name);
         self
     }

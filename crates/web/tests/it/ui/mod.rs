@@ -2,10 +2,11 @@
 
 mod access;
 mod audit_log;
-mod browser;
+pub(crate) mod browser;
 mod catalogue;
 mod charts;
 mod deliveries;
+mod downloads;
 mod events;
 mod everywhere;
 mod keys;
