@@ -10,6 +10,7 @@ pub mod demo;
 mod keyboard;
 pub mod page;
 pub mod person;
+pub mod places;
 pub mod readme;
 pub mod role;
 pub mod steps;
