@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
@@ -27,11 +29,13 @@ pub struct Look {
     pub width: u32,
     /// Whether the person prefers dark colours.
     pub dark: bool,
+    /// Whether the system's few colours are forced upon the pages, as by a high contrast theme.
+    pub forced_colors: bool,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Look { scripts: true, width: 1280, dark: false }
+        Look { scripts: true, width: 1280, dark: false, forced_colors: false }
     }
 }
 
@@ -71,12 +75,16 @@ impl Browser {
         browser
     }
 
-    /// Changes how the person looks. It holds from the next page on.
+    /// Changes how the person looks: width and colours at once, whether scripts run from the next page on.
     pub async fn look(&self, look: Look) {
         let size = json!({"width": look.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if look.dark { "dark" } else { "light" };
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        let forced = if look.forced_colors { "active" } else { "none" };
+        let media = json!({"features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "forced-colors", "value": forced},
+        ]});
         self.devtools("Emulation.setEmulatedMedia", media).await;
         self.scripts.set(look.scripts);
         self.run_scripts(look.scripts).await;
@@ -84,18 +92,27 @@ impl Browser {
 
     /// Runs a script of ours in the present page, also where the page's own may not run: those were passed over when it was
     /// loaded, and stay so.
-    pub(crate) async fn evaluate(&self, script: &str) -> Value {
-        self.run_scripts(true).await;
+    pub async fn evaluate(&self, script: &str) -> Value {
+        if !self.scripts.get() {
+            self.run_scripts(true).await;
+        }
         let answer = self.driver.execute(script, Vec::<Value>::new()).await;
-        self.run_scripts(self.scripts.get()).await;
+        if !self.scripts.get() {
+            self.run_scripts(false).await;
+        }
         answer.unwrap_or_else(|error| panic!("our own script cannot be run: {error}")).json().clone()
+    }
+
+    /// Whether the pages' scripts run.
+    pub fn runs_scripts(&self) -> bool {
+        self.scripts.get()
     }
 
     async fn run_scripts(&self, run: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": !run})).await;
     }
 
-    async fn devtools(&self, method: &str, parameters: Value) -> Value {
+    pub(crate) async fn devtools(&self, method: &str, parameters: Value) -> Value {
         let answer = self.driver.cdp().send_raw(method, parameters).await;
         answer.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
@@ -120,6 +137,11 @@ impl Browser {
         .await;
     }
 
+    /// Forgets who is signed in.
+    pub async fn forget(&self) {
+        self.driver.delete_all_cookies().await.expect("a browser can forget");
+    }
+
     /// Loads the present page again.
     pub async fn reload(&self) {
         self.driver.refresh().await.expect("a page can be loaded again");
@@ -139,12 +161,33 @@ impl Browser {
 
     /// Saves a picture of what the window shows as `target/screenshots/<name>.png`, or where `KEYBELL_PICTURES` says.
     pub async fn picture(&self, name: &str) -> PathBuf {
-        let folder = std::env::var_os("KEYBELL_PICTURES").map_or_else(default_pictures, PathBuf::from);
-        std::fs::create_dir_all(&folder).expect("a folder for pictures can be made");
-        let path = folder.join(format!("{name}.png"));
+        let path = pictures().join(format!("{name}.png"));
         let picture = self.driver.screenshot_as_png().await.expect("a page can be drawn");
         std::fs::write(&path, picture).expect("a picture can be saved");
         path
+    }
+
+    /// Saves a picture of the whole page, however long it is, under the same names.
+    pub async fn picture_of_all(&self, name: &str) {
+        let size = "return [document.documentElement.clientWidth, document.documentElement.scrollHeight]";
+        let size = self.evaluate(size).await;
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
+        let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let drawn = self.devtools("Page.captureScreenshot", asked).await;
+        let picture = STANDARD.decode(drawn["data"].as_str().expect("a page can be drawn"));
+        let path = pictures().join(format!("{name}.png"));
+        std::fs::write(path, picture.expect("it is base64")).expect("a picture can be saved");
+    }
+
+    /// Does `what` in a second tab, and comes back to the first.
+    pub async fn in_second_tab<T>(&self, what: impl AsyncFnOnce() -> T) -> T {
+        let first = self.driver.window().await.expect("the browser shows a tab");
+        let second = self.driver.new_tab().await.expect("a tab can be opened");
+        self.driver.switch_to_window(second).await.expect("the tab can be looked at");
+        let done = what().await;
+        self.driver.close_window().await.expect("a tab can be closed");
+        self.driver.switch_to_window(first).await.expect("the first tab is still there");
+        done
     }
 
     /// Looks at the page until `look` gives something, and says `what` was awaited where it never does.
@@ -185,6 +228,13 @@ impl Drop for Browser {
             eprintln!("besides, at {what}");
         }
     }
+}
+
+/// The folder for pictures.
+fn pictures() -> PathBuf {
+    let folder = std::env::var_os("KEYBELL_PICTURES").map_or_else(default_pictures, PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("a folder for pictures can be made");
+    folder
 }
 
 fn default_pictures() -> PathBuf {

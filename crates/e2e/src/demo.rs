@@ -1,9 +1,12 @@
 //! `keybell demo` as its visitor meets it: one command, and what it prints.
 
 use std::io::{BufRead as _, BufReader, Lines};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use keybell_testkit::installation::{Profile, binary, free_address};
+
+use crate::api::Api;
 
 /// What it prints when everything is ready.
 const READY: &str = "What happens, as it happens:";
@@ -54,6 +57,24 @@ impl Demo {
         words.find(|word| word.starts_with("kb_live_")).expect("the demo says a key").to_owned()
     }
 
+    /// The e-mail address and the password of who owns its workspace.
+    pub fn credentials(&self) -> (String, String) {
+        let told = self.said.iter().find_map(|line| line.split_once("/sign-in with "));
+        let (email, password) =
+            told.and_then(|(_, rest)| rest.split_once(" and ")).expect("the demo says how to sign in");
+        (email.to_owned(), password.to_owned())
+    }
+
+    /// Keybell's API, with `secret_key`.
+    pub fn keybell_api(&self, secret_key: &str) -> Api {
+        Api::new(address(self.keybell()), secret_key)
+    }
+
+    /// The platform's API, with `secret_key`.
+    pub fn platform_api(&self, secret_key: &str) -> Api {
+        Api::new(address(self.platform()), secret_key)
+    }
+
     /// Where Keybell is, without a slash at the end.
     pub fn keybell(&self) -> &str {
         let url = self.url("/sign-in/");
@@ -65,6 +86,10 @@ impl Demo {
         let url = self.url("/v1/portfolios");
         &url[..url.find("/v1/").expect("it was found by this")]
     }
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").parse().expect("the demo says addresses")
 }
 
 impl Drop for Demo {

@@ -1,6 +1,6 @@
 //! What a person does on a page and reads off it.
 
-use thirtyfour::{By, WebDriver, WebElement};
+use thirtyfour::{By, WebElement};
 
 use crate::browser::Browser;
 use crate::role::{self, Role};
@@ -11,7 +11,7 @@ const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/ax
 impl Browser {
     /// What is called `name` and has `role`, once it is there.
     pub async fn find(&self, role: Role, name: &str) -> WebElement {
-        self.until(&format!("the {role} “{name}”"), || named(&self.driver, role, name)).await
+        self.until(&format!("the {role} “{name}”"), || role::named(&self.driver, role, name)).await
     }
 
     /// Waits until a row of a table holds `text`.
@@ -29,12 +29,12 @@ impl Browser {
 
     /// The attribute of what is called `name` and has `role`; `None` where it is not there, or has none.
     pub async fn attribute(&self, role: Role, name: &str, attribute: &str) -> Option<String> {
-        named(&self.driver, role, name).await?.attr(attribute).await.ok().flatten()
+        role::named(&self.driver, role, name).await?.attr(attribute).await.ok().flatten()
     }
 
     /// Whether something of that role and name can be seen now.
     pub async fn has(&self, role: Role, name: &str) -> bool {
-        named(&self.driver, role, name).await.is_some()
+        role::named(&self.driver, role, name).await.is_some()
     }
 
     /// The names of everything of `role` that can be seen now.
@@ -45,7 +45,7 @@ impl Browser {
     /// Presses, follows or ticks it. Looked for again where a page that was being left had it as well.
     pub async fn click(&self, role: Role, name: &str) {
         let press = async || {
-            let element = named(&self.driver, role, name).await?;
+            let element = role::named(&self.driver, role, name).await?;
             element.scroll_into_view().await.ok()?;
             element.click().await.ok()
         };
@@ -90,6 +90,13 @@ impl Browser {
         self.until(&format!("“{text}”"), async || self.text().await.contains(text).then_some(())).await;
     }
 
+    /// Where the links of the page lead to that stay here: paths with their queries.
+    pub async fn links(&self) -> Vec<String> {
+        let script = "return [...document.links].filter(it => it.origin === location.origin && it.pathname !== location.pathname)
+            .map(it => it.pathname + it.search)";
+        serde_json::from_value(self.evaluate(script).await).expect("links have addresses")
+    }
+
     /// The page as the server sent it and scripts left it.
     pub async fn source(&self) -> String {
         self.driver.source().await.expect("a page has a source")
@@ -97,21 +104,35 @@ impl Browser {
 
     /// What axe-core finds wrong with the present page, a line for each rule and place.
     pub async fn accessibility(&self) -> Vec<String> {
-        let axe = std::fs::read_to_string(AXE).unwrap_or_else(|_| {
-            panic!("axe-core is needed for the browser tests; `cargo xtask setup` fetches it")
-        });
-        let script = format!(
-            "{axe};\nreturn axe.run(document, {{resultTypes: ['violations']}}).then(found => found.violations.flatMap(\
-             rule => rule.nodes.map(node => rule.id + ': ' + rule.help + ' at ' + node.target.join(' ') + ' — ' + node.failureSummary)));"
-        );
-        serde_json::from_value(self.evaluate(&script).await).expect("axe-core was asked for a list of lines")
+        if self.evaluate("return typeof axe").await == "undefined" {
+            let axe = std::fs::read_to_string(AXE).unwrap_or_else(|_| {
+                panic!("axe-core is needed for the browser tests; `cargo xtask setup` fetches it")
+            });
+            self.evaluate(&axe).await;
+        }
+        let script = "return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.flatMap(\
+             rule => rule.nodes.map(node => rule.id + ': ' + rule.help + ' at ' + node.target.join(' ') + ' — ' + node.failureSummary)));";
+        serde_json::from_value(self.evaluate(script).await).expect("axe-core was asked for a list of lines")
+    }
+
+    /// [`Browser::console`] without the line by which the browser says that the page itself is a refusal, which it is to be.
+    async fn console_but_refusal(&self) -> Vec<String> {
+        let mut said = self.console().await;
+        if !said.is_empty() {
+            let script = "const page = performance.getEntriesByType('navigation')[0];
+                return page.responseStatus < 400 ? '' : `${page.name} - Failed to load resource: the server responded with a status of ${page.responseStatus} `";
+            let refused = self.evaluate(script).await;
+            let refused = refused.as_str().filter(|line| !line.is_empty()).unwrap_or("no such line");
+            said.retain(|line| !line.contains(refused));
+        }
+        said
     }
 
     /// Looks at the present page as every page is looked at: axe-core finds nothing, nothing stands on the console, and
     /// nothing is wider than the window. What is wrong is kept for [`Browser::close`], so that one run tells of all pages.
     pub async fn check(&self) {
         let mut wrong = self.accessibility().await;
-        wrong.extend(self.console().await);
+        wrong.extend(self.console_but_refusal().await);
         let script = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         let widths = self.evaluate(script).await;
         if widths[0].as_u64() > widths[1].as_u64() {
@@ -120,14 +141,4 @@ impl Browser {
         let path = self.path().await;
         self.wrong.borrow_mut().extend(wrong.into_iter().map(|what| format!("{path}\n    {what}")));
     }
-}
-
-/// Exactly `name`, or else the first that begins with it as whole words: a label may go on, as in “Name (optional)”.
-async fn named(page: &WebDriver, role: Role, name: &str) -> Option<WebElement> {
-    let mut seen = role::seen(page, role).await;
-    let begins =
-        |each: &str| each.strip_prefix(name).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
-    let found = seen.iter().position(|(each, _)| each == name);
-    let found = found.or_else(|| seen.iter().position(|(each, _)| begins(each)))?;
-    Some(seen.swap_remove(found).1)
 }

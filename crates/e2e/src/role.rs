@@ -96,3 +96,22 @@ pub async fn seen(page: &WebDriver, role: Role) -> Vec<(String, WebElement)> {
     }
     seen
 }
+
+/// What has `role` and can be seen and is called exactly `name`, or else the first whose name begins with it as whole words: a
+/// label may go on, as in “Name (optional)”. Asks no more than it has to, since each question goes to the browser and back.
+pub(crate) async fn named(page: &WebDriver, role: Role, name: &str) -> Option<WebElement> {
+    let begins =
+        |each: &str| each.strip_prefix(name).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    let mut first = None;
+    for element in page.find_all(By::Css(role.candidates())).await.unwrap_or_default() {
+        let label = name_of(&element).await;
+        let fits = label == name || first.is_none() && begins(&label);
+        if fits && element.is_displayed().await.unwrap_or(false) {
+            if label == name {
+                return Some(element);
+            }
+            first = Some(element);
+        }
+    }
+    first
+}

@@ -45,7 +45,7 @@ async fn things_are_found_by_role_and_name() {
 
 #[tokio::test]
 async fn scripts_can_be_off_and_windows_narrow() {
-    let narrow = Look { scripts: false, width: 320, dark: true };
+    let narrow = Look { scripts: false, width: 320, dark: true, ..Look::default() };
     let browser = Browser::open(&serve(PAGE, ""), narrow).await;
     browser.go("/").await;
     browser.sees("Scripts are off").await;

@@ -1,7 +1,6 @@
 //! Takes the pictures of the README: `keybell demo`, as its visitor sees it. Run by `cargo xtask pictures`, which says in
 //! `KEYBELL_PICTURES` where they go.
 
-use keybell_e2e::api::Api;
 use keybell_e2e::browser::{Browser, Look};
 use keybell_e2e::demo::Demo;
 use keybell_e2e::role::Role::{Button, Heading, Link};
@@ -34,14 +33,13 @@ async fn main() {
 
 /// Two more keys, as a team would have them.
 fn make_keys(demo: &Demo) {
-    let address = |url: &str| url.trim_start_matches("http://").parse().expect("the demo says addresses");
-    let keybell = Api::new(address(demo.keybell()), &demo.secret_key());
+    let keybell = demo.keybell_api(&demo.secret_key());
     for key in [
         json!({"name": "Integration tests", "description": "Runs on every change", "environment": "test", "scopes": ["reports:read"]}),
         json!({"name": "Nightly import", "description": "Copies reports into the CRM", "scopes": ["reports:read"]}),
     ] {
         let made = keybell.must("POST", "/v1/workspaces/current/api-keys", &key);
         let secret_key = made["secret_key"].as_str().expect("it is shown once");
-        Api::new(address(demo.platform()), secret_key).ask("GET", "/v1/research-reports", &Value::Null);
+        demo.platform_api(secret_key).ask("GET", "/v1/research-reports", &Value::Null);
     }
 }

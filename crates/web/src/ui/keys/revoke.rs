@@ -25,7 +25,7 @@ pub(super) async fn ask(
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, key, Errors::default()))?)
+    Ok(page(&view(&app, &here, key, "", Errors::default()))?)
 }
 
 pub(super) async fn revoke(
@@ -41,7 +41,7 @@ pub(super) async fn revoke(
     if !confirms(form.one("confirm"), &key.name, in_use) {
         let message = if in_use { "type the name of the key" } else { "tick the box" };
         let (errors, problem) = errors_of(Problem::field("confirm", "required", message))?;
-        return Ok(page_refused(&view(&app, &here, key, errors), &problem)?);
+        return Ok(page_refused(&view(&app, &here, key, form.one("confirm"), errors), &problem)?);
     }
     app.revoke_key(grant, key.id).await?;
     Ok(Redirect::to(&format!("{}?done=key-revoked", list_of(&here))).into_response())
@@ -56,7 +56,7 @@ fn confirms(written: &str, name: &str, in_use: bool) -> bool {
     if in_use { written.trim() == name.trim() } else { !written.trim().is_empty() }
 }
 
-fn view(app: &App, here: &Inside, key: ApiKey, errors: Errors) -> RevokePage {
+fn view(app: &App, here: &Inside, key: ApiKey, typed: &str, errors: Errors) -> RevokePage {
     let id = key.public_identifier(app.brand()).to_string();
     let list = list_of(here);
     RevokePage {
@@ -64,6 +64,7 @@ fn view(app: &App, here: &Inside, key: ApiKey, errors: Errors) -> RevokePage {
         action: format!("{list}/{id}/revoke"),
         list,
         type_name: is_in_use(key.last_used_at, app.now()),
+        typed: typed.to_owned(),
         name: key.name,
         id,
         last_used: key.last_used_at.map(When::near),

@@ -94,6 +94,7 @@ impl Sample<'_> {
             last_used: self.full.then(|| When::near(at(-3))),
             last_used_from: self.full.then(|| self.say("198.51.100.7")),
             type_name: self.full,
+            typed: self.say("Warehouse"),
             errors: self.errors(),
         };
         let rotate = RotatePage {

@@ -92,6 +92,7 @@ impl Sample<'_> {
                 );
                 vec![(field, When::at(at(-9_000)), Some(When::at(at(60))))]
             }),
+            token: self.say("t"),
             may_reveal: self.full,
         };
         let verify = VerifyPage {

@@ -235,6 +235,8 @@ pub struct RevokePage {
     pub last_used_from: Option<String>,
     /// Whether the name has to be typed, since the key is in use.
     pub type_name: bool,
+    /// What was typed for it.
+    pub typed: String,
     /// What is wrong.
     pub errors: Errors,
 }

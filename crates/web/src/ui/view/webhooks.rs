@@ -255,6 +255,8 @@ pub struct SecretPage {
     pub head: WebhookHead,
     /// The secrets with when they were made and when they end; `None` until they are asked for.
     pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
+    /// What makes the page that shows them show them once.
+    pub token: String,
     /// Whether the person may see them.
     pub may_reveal: bool,
 }
