@@ -7,12 +7,13 @@ use bytes::Bytes;
 use http::header;
 use keybell_app::App;
 
+use crate::extract::session_cookie_name;
 use crate::routes::{FOR_AN_HOUR, Routes};
 
 /// The routes of every version with `/openapi.json` made from them, and that document.
 pub(crate) fn routes(app: &App) -> (Routes<App>, Bytes) {
     let (router, document) = v1::router(app).split_for_parts();
-    let described = openapi::finished(document);
+    let described = openapi::finished(document, session_cookie_name(app));
     let document = Bytes::from(described.to_string());
     let served = document.clone();
     let serve = move || {

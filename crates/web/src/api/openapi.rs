@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 /// The document of the routes in `collected`, with what each operation has besides: credentials, problems, and for what
-/// is posted the idempotency key.
-pub(super) fn finished(collected: OpenApi) -> Value {
+/// is posted the idempotency key. `session_cookie` is what the cookie of a session is called here.
+pub(super) fn finished(collected: OpenApi, session_cookie: &str) -> Value {
     let mut document = serde_json::to_value(collected).expect("an OpenAPI document is JSON");
     document["openapi"] = json!("3.1.0");
     document["info"] = json!({
@@ -17,7 +17,10 @@ pub(super) fn finished(collected: OpenApi) -> Value {
     });
     document["servers"] = json!([{"url": "/"}]);
     document["security"] = json!([{"secretKey": []}, {"basic": []}, {"apiKeyHeader": []}, {"session": []}]);
-    document["components"]["securitySchemes"] = security_schemes();
+    document["components"]["securitySchemes"] = security_schemes(session_cookie);
+    for (_, schema) in members(&mut document["components"]["schemas"]) {
+        unite(schema);
+    }
     document["components"]["schemas"]["Problem"] = problem_schema();
     document["components"]["responses"]["Problem"] = json!({
         "description": "Not done: what went wrong, and what to do.",
@@ -43,6 +46,21 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
+/// Makes one object of parts of which one refuses what it does not know: together they would refuse everything.
+fn unite(schema: &mut Value) {
+    let Some(parts) = schema["allOf"].as_array() else { return };
+    if parts.iter().all(|part| part["additionalProperties"] != false) {
+        return;
+    }
+    let mut whole =
+        json!({"type": "object", "description": schema["description"], "additionalProperties": false});
+    let properties = parts.iter().filter_map(|part| part["properties"].as_object()).flatten();
+    whole["properties"] = properties.map(|(name, schema)| (name.clone(), schema.clone())).collect();
+    whole["required"] =
+        parts.iter().filter_map(|part| part["required"].as_array()).flatten().cloned().collect();
+    *schema = whole;
+}
+
 fn complete(path: &str, method: &str, operation: &mut Value) {
     for (status, response) in members(&mut operation["responses"]) {
         let said = match status.as_str() {
@@ -52,6 +70,13 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         };
         let description = response.as_object_mut().expect("a response is an object").entry("description");
         description.or_insert(json!(said));
+    }
+    // Nobody sends null for a body that may be left out.
+    if let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema")
+        && let Some(either) = schema["oneOf"].as_array()
+        && let Some(body) = either.iter().find(|one| one["type"] != "null").cloned()
+    {
+        *schema = body;
     }
     operation["responses"]["default"] = json!({"$ref": "#/components/responses/Problem"});
     let parameters = operation.as_object_mut().expect("an operation is an object").entry("parameters");
@@ -73,12 +98,12 @@ fn path_parameter(name: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "description": description, "schema": {"type": "string"}})
 }
 
-fn security_schemes() -> Value {
+fn security_schemes(session_cookie: &str) -> Value {
     json!({
         "secretKey": {"type": "http", "scheme": "bearer", "description": "An operator key or an API key."},
         "basic": {"type": "http", "scheme": "basic", "description": "The public identifier as user, the secret key as password."},
         "apiKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-keybell", "description": "A signed-in member."},
+        "session": {"type": "apiKey", "in": "cookie", "name": session_cookie, "description": "A signed-in member."},
     })
 }
 

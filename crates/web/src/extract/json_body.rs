@@ -9,6 +9,7 @@ use keybell_app::App;
 use keybell_core::{Code, FieldError, Problem};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::body;
 use crate::problem::Failed;
@@ -67,7 +68,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Problem {
-    if error.classify() != Category::Data {
+    // Where a word of several is expected, serde_json takes a number or null for a fault of the syntax.
+    if error.classify() != Category::Data && serde_json::from_slice::<&RawValue>(bytes).is_err() {
         let text = without_position(&error.to_string()).to_owned();
         let (line, column) = (error.line(), error.column());
         let detail = format!("The body is not valid JSON: {text} at line {line}, column {column}.");
@@ -113,6 +115,8 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
             None => "something else",
         };
         (path.to_owned(), "wrong_type", format!("must be {expected}"))
+    } else if message == "expected value" {
+        (path.to_owned(), "wrong_type", "must be a string".to_owned())
     } else {
         (path.to_owned(), "invalid", message.to_owned())
     };
@@ -123,7 +127,6 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
 mod tests {
     use keybell_core::Timestamp;
     use serde::Deserialize;
-    use serde_json::value::RawValue;
 
     use super::*;
 
@@ -179,6 +182,8 @@ mod tests {
         insta::assert_snapshot!(refused(r#"{"name":"a","headers":["kb_live_secret"]}"#), @"422 | headers[0] wrong_type must be a JSON object");
         insta::assert_snapshot!(refused(r#"{"name":"a","at":"yesterday"}"#), @"422 | at invalid expected an RFC 3339 date and time such as 2026-11-23T15:31:56.123Z");
         insta::assert_snapshot!(refused(r#"{"name":"a","kind":"prod"}"#), @"422 | kind not_allowed must be `live` or `test`");
+        insta::assert_snapshot!(refused(r#"{"name":"a","kind":7}"#), @"422 | kind wrong_type must be a string");
+        insta::assert_snapshot!(refused(r#"{"name":"a","headers":[{"name":"x","kind":null}]}"#), @"422 | headers[0].kind unknown is not known here; use `name`");
         insta::assert_snapshot!(refused(r#"["a"]"#), @"422 |  wrong_type must be a JSON object");
         insta::assert_snapshot!(refused(r#""kb_live_secret""#), @"422 |  wrong_type must be a JSON object");
         insta::assert_snapshot!(refused("null"), @"422 |  wrong_type must be a JSON object");

@@ -3,6 +3,7 @@
 mod answers;
 mod connection;
 mod credentials;
+mod documented;
 mod guards;
 mod idempotency;
 mod newsroom;

@@ -21,9 +21,9 @@ use tokio::runtime::Handle;
 use crate::newsroom::{PATIENCE, TYPE, text};
 
 /// Two workspaces that have one of everything, each with an owner.
-struct Scene {
-    app: TestApp,
-    ours: Place,
+pub(crate) struct Scene {
+    pub(crate) app: TestApp,
+    pub(crate) ours: Place,
     theirs: Place,
     /// Live links, and names of what is the same for everybody, by the parameter that they stand for.
     common: Vec<(&'static str, String)>,
@@ -32,19 +32,19 @@ struct Scene {
 
 /// A workspace, and a thing of each kind in it.
 #[derive(Clone)]
-struct Place {
-    workspace: String,
+pub(crate) struct Place {
+    pub(crate) workspace: String,
     /// The token of its owner's session.
     owner: String,
-    key: String,
-    webhook: String,
+    pub(crate) key: String,
+    pub(crate) webhook: String,
     /// It failed.
     delivery: String,
     event: String,
 }
 
 impl Scene {
-    async fn open() -> Scene {
+    pub(crate) async fn open() -> Scene {
         let mut settings = settings();
         settings.delivery.retry_schedule.clear();
         Scene::open_with(settings).await
@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// Every route there is.
-    fn routes(&self) -> Vec<Route> {
+    pub(crate) fn routes(&self) -> Vec<Route> {
         let metrics: keybell_web::RenderMetrics = std::sync::Arc::new(String::new);
         let all = keybell_web::routes_with_metrics(self.app.app.clone(), metrics).listed().to_vec();
         assert!(all.len() > 100, "the guards would guard nothing");
@@ -97,7 +97,7 @@ impl Scene {
     }
 
     /// The address of a route with what is in our workspace.
-    fn path(&self, route: &Route) -> String {
+    pub(crate) fn path(&self, route: &Route) -> String {
         self.path_in(route, &self.ours, &self.ours)
     }
 

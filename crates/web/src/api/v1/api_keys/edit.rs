@@ -20,13 +20,13 @@ use crate::problem::Answer;
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiKeyPatch {
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 100)]
     name: Patch<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1_000)]
     description: Patch<String>,
     #[serde(default)]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = Option<bool>, nullable = false)]
     enabled: Patch<bool>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>)]

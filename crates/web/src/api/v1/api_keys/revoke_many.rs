@@ -44,7 +44,7 @@ struct KeysToRevoke {
     unused_since: Option<At>,
 }
 
-/// How many keys it were, or would be.
+/// How many keys were revoked, or would be.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RevokedKeys {
     api_keys: usize,

@@ -29,7 +29,7 @@ pub(super) struct Rotation {
 /// The answer has the new secret key, once. The old one is good until `previous_secret.expires_at`; one from a rotation
 /// before that no longer is.
 #[utoipa::path(post, path = "/v1/workspaces/{workspace}/api-keys/{id}/rotate", tag = "API keys",
-    operation_id = "rotate_api_key", request_body(content = Rotation, description = "May be left out."),
+    operation_id = "rotate_api_key", request_body(content = Option<Rotation>, description = "May be left out."),
     responses((status = 200, body = ApiKeyWithSecret)))]
 pub(super) async fn rotate(
     Granted(grant): Granted<ManageKeys>,

@@ -32,7 +32,7 @@ pub(super) struct SigningSecretRotation {
 /// them verifies; after it the new one signs alone. At most five sign at once.
 #[utoipa::path(post, path = "/v1/workspaces/{workspace}/webhooks/{id}/signing-secret/rotate", tag = "Webhooks",
     operation_id = "rotate_signing_secret",
-    request_body(content = SigningSecretRotation, description = "May be left out."),
+    request_body(content = Option<SigningSecretRotation>, description = "May be left out."),
     responses((status = 200, body = WebhookWithSecret)))]
 pub(super) async fn rotate(
     Granted(grant): Granted<ManageWebhooks>,

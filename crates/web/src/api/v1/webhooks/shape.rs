@@ -75,8 +75,8 @@ impl From<app::Webhook> for Webhook {
 pub(super) struct WebhookWithSecret {
     #[serde(flatten)]
     webhook: Webhook,
-    /// Verifies what the webhook receives (Standard Webhooks).
-    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    /// Verifies what the webhook receives (Standard Webhooks). A replayed answer does not have it.
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", required = false)]
     signing_secret: String,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Body {
 /// tested too. It counts for nothing: neither the webhook's status nor its statistics nor the list of deliveries know of it.
 /// One test of a webhook at a time, and four of a workspace.
 #[utoipa::path(post, path = "/v1/workspaces/{workspace}/webhooks/{id}/test", tag = "Webhooks",
-    operation_id = "test_webhook", request_body(content = Body, description = "May be left out."),
+    operation_id = "test_webhook", request_body(content = Option<Body>, description = "May be left out."),
     responses((status = 200, body = Attempt)))]
 pub(super) async fn test(
     Granted(grant): Granted<ManageWebhooks>,
