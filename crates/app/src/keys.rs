@@ -16,10 +16,10 @@ use keybell_core::grant::ReadKeys;
 use keybell_core::key::{ApiKey, Environment, KeyId, KeyStatus, PublicIdentifier, RateLimit, SecretKey};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::Op;
-use keybell_store::ops::api_keys::{Changed, GetKey, ListKeys, StoredKey};
+use keybell_store::ops::api_keys::{Changed, CountKeysOfWorkspace, GetKey, ListKeys, StoredKey};
 
 use crate::keyring::LiveKey;
-use crate::page::{cursor, read_cursor};
+use crate::page::{COUNTED_MAX, Counted, cursor, read_cursor};
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
@@ -86,6 +86,12 @@ impl App {
         let found = self.store().read(query).await.map_err(of_store)?;
         let keys = found.into_iter().map(|stored| self.with_last_use(stored.key)).collect();
         Ok(page.listing(keys, |key: &ApiKey| cursor(key.created_at, key.id.as_str())))
+    }
+
+    /// How many keys the workspace has.
+    pub async fn count_keys(&self, grant: Grant<ReadKeys>) -> Result<Counted, Problem> {
+        let count = CountKeysOfWorkspace { workspace: grant.workspace(), now: self.now(), rows: COUNTED_MAX };
+        Ok(Counted::of(self.store().read(count).await.map_err(of_store)?))
     }
 
     /// One key of a workspace.

@@ -11,7 +11,7 @@ pub(super) mod load;
 pub use change::{Changed, EditKey, EndOverlap, KeyToRevoke, RevokeKey, RevokeKeys, RotateKey};
 pub use import::{ImportKeys, Imported};
 pub use last_use::{LastUse, RecordLastUses};
-pub use load::{CountKeys, LoadKeys, LoadedKey, LoadedPrevious};
+pub use load::{CountKeys, CountKeysOfWorkspace, LoadKeys, LoadedKey, LoadedPrevious};
 
 use ipnet::IpNet;
 use keybell_core::grant::Origin;

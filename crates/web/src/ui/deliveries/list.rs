@@ -6,12 +6,13 @@ use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
 use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
+use keybell_core::id::kind;
 use keybell_core::{Problem, WebhookId};
 
 use super::{Webhooks, list_of, row};
 use crate::problem::Answer;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, list_page, loaded};
+use crate::ui::listed::{address, kept, list_page, loaded, looked_to};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
@@ -39,8 +40,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = loaded(app.list_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
-    let list = list_of(&here);
+    let (found, problem) = loaded(app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
+    let (list, looked_to) = (list_of(&here), looked_to::<kind::Delivery, _>(&found));
     let kept = kept(&query, &FILTERS);
     let whole = webhook_id.map_or_else(|| list.clone(), |id| format!("{list}?webhook_id={id}"));
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
@@ -63,6 +64,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
         deliveries,
+        looked_to,
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
         newest: whole,

@@ -10,10 +10,9 @@ use std::collections::HashMap;
 
 use axum::Router;
 use axum::routing::{get, post};
+use keybell_app::App;
 use keybell_app::deliveries::{DeliveryStatus, DeliverySummary};
-use keybell_app::page::PAGE_LIMIT_MAX;
-use keybell_app::webhooks::Webhook;
-use keybell_app::{App, Page};
+use keybell_app::webhooks::NamedWebhook;
 use keybell_core::grant::{ManageWebhooks, ReadPayloads, ReadWebhooks};
 use keybell_core::{Problem, WebhookId};
 
@@ -51,13 +50,12 @@ pub(super) struct Webhooks(HashMap<WebhookId, (String, bool)>);
 impl Webhooks {
     /// As many as a page has.
     pub(super) async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
-        let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
-        let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
-        let known = |webhook: Webhook| {
-            let may_manage = webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by.id);
+        let names = app.webhook_names(here.grant::<ReadWebhooks>()?).await?;
+        let known = |webhook: NamedWebhook| {
+            let may_manage = webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by_id);
             (webhook.id, (webhook.name, may_manage))
         };
-        Ok(Webhooks(listing.data.into_iter().map(known).collect()))
+        Ok(Webhooks(names.into_iter().map(known).collect()))
     }
 
     /// A webhook's name, or its id where it has been deleted.
