@@ -101,7 +101,12 @@ impl Keybell {
 
     /// What its secrets are digested under.
     pub(crate) fn master_key(&self) -> Outcome<MasterKey> {
-        let text = std::fs::read_to_string(self.installation.folder().join("master.key"));
+        // Beside its database, or where there is no file to be beside.
+        let folder = match self.postgres {
+            None => self.installation.folder().to_owned(),
+            Some(_) => self.installation.folder().join("keybell-data"),
+        };
+        let text = std::fs::read_to_string(folder.join("master.key"));
         let text = text.map_err(|error| format!("the master key cannot be read: {error}"))?;
         let mut bytes = [0; MASTER_KEY_BYTES];
         for (byte, place) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
