@@ -15,12 +15,17 @@ use keybell_store::ops::delivery_log::{
 use keybell_store::ops::events::EventRecord;
 use serde::Deserialize;
 
-pub use resend::{RESENDS_MAX, Resending};
+pub use resend::{AboutToResend, RESENDS_MAX, Resending};
 
 use crate::delivery::encoded;
 use crate::events::event_id;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
+
+/// Deliveries that one look for those that fit a filter goes through: some milliseconds of a reader's time.
+const LOOKED_AT_MAX: i64 = 5_000;
+/// The same among those of one webhook, which lie apart: each is looked up by itself.
+const LOOKED_AT_OF_WEBHOOK_MAX: i64 = 1_500;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -224,34 +229,64 @@ pub struct LoggedHeader {
 }
 
 impl App {
-    /// Deliveries of a workspace, newest first.
+    /// Deliveries of a workspace, newest first. The page is full wherever there are so many that fit, however long that takes.
     pub async fn list_deliveries(
         &self,
         grant: Grant<ReadDeliveries>,
         filter: DeliveryFilter,
         page: Page,
     ) -> Result<Listing<DeliverySummary>, Problem> {
-        let workspace = grant.workspace();
+        self.look_at_deliveries(grant.workspace(), filter, page, usize::MAX).await
+    }
+
+    /// The same for a person who waits: where next to nothing fits, the page ends after a look at so many deliveries, and
+    /// goes on by its cursor.
+    pub async fn glance_at_deliveries(
+        &self,
+        grant: Grant<ReadDeliveries>,
+        filter: DeliveryFilter,
+        page: Page,
+    ) -> Result<Listing<DeliverySummary>, Problem> {
+        self.look_at_deliveries(grant.workspace(), filter, page, 1).await
+    }
+
+    async fn look_at_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        filter: DeliveryFilter,
+        page: Page,
+        looks: usize,
+    ) -> Result<Listing<DeliverySummary>, Problem> {
         let after = page.after(DeliveryId::parse)?;
         let Some(range) = self.delivery_range(workspace, &filter).await? else {
             return Ok(Listing { data: Vec::new(), next_cursor: None });
         };
-        let below = after.map_or(range.below, |after| after.min(range.below));
-        let query = ListDeliveries {
-            workspace,
-            below,
-            from: range.from,
-            webhook: filter.webhook,
-            event: range.event,
-            event_type: filter.event_type,
-            status: filter.status.map(|status| status.as_str().to_owned()),
-            last_answer: filter.response_class.map(ResponseClass::stored),
-            rows: page.rows(),
-        };
-        let found = self.store().read(query).await.map_err(of_store)?;
+        let (mut below, mut found, mut to) =
+            (after.map_or(range.below, |after| after.min(range.below)), Vec::new(), None);
+        let looked_at_max = if filter.webhook.is_some() { LOOKED_AT_OF_WEBHOOK_MAX } else { LOOKED_AT_MAX };
+        for _ in 0..looks {
+            let query = ListDeliveries {
+                workspace,
+                below,
+                from: range.from,
+                webhook: filter.webhook,
+                event: range.event,
+                event_type: filter.event_type.clone(),
+                status: filter.status.map(|status| status.as_str().to_owned()),
+                last_answer: filter.response_class.map(ResponseClass::stored),
+                rows: page.rows_after(found.len()),
+                looked_at_max,
+            };
+            let looked = self.store().read(query).await.map_err(of_store)?;
+            found.extend(looked.found);
+            to = looked.to;
+            let Some(to) = to else { break };
+            below = to;
+        }
         let page = page.listing(found, |delivery: &LoggedDelivery| delivery.id.to_string());
         let data: Result<Vec<_>, _> = page.data.into_iter().map(summary).collect();
-        Ok(Listing { data: data?, next_cursor: page.next_cursor })
+        let next_cursor = page.next_cursor.or_else(|| to.map(|to| to.to_string()));
+        Ok(Listing { data: data?, next_cursor })
     }
 
     /// Which ids a filter means, by its times and its event; `None` where the event is not there.

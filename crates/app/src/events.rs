@@ -44,6 +44,9 @@ pub struct Published {
     pub replayed: bool,
 }
 
+/// Events that one look for those of a type goes through: some milliseconds of a reader's time, since their data lie between.
+const LOOKED_AT_MAX: i64 = 2_500;
+
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
@@ -198,26 +201,56 @@ impl App {
         }
     }
 
-    /// Events of a workspace, newest first.
+    /// Events of a workspace, newest first. The page is full wherever there are so many that fit, however long that takes.
     pub async fn list_events(
         &self,
         grant: Grant<ReadDeliveries>,
         filter: EventFilter,
         page: Page,
     ) -> Result<Listing<EventSummary>, Problem> {
+        self.look_at_events(grant.workspace(), filter, page, usize::MAX).await
+    }
+
+    /// The same for a person who waits: where next to nothing fits, the page ends after a look at so many events, and goes
+    /// on by its cursor.
+    pub async fn glance_at_events(
+        &self,
+        grant: Grant<ReadDeliveries>,
+        filter: EventFilter,
+        page: Page,
+    ) -> Result<Listing<EventSummary>, Problem> {
+        self.look_at_events(grant.workspace(), filter, page, 1).await
+    }
+
+    async fn look_at_events(
+        &self,
+        workspace: WorkspaceId,
+        filter: EventFilter,
+        page: Page,
+        looks: usize,
+    ) -> Result<Listing<EventSummary>, Problem> {
         let last = EventKey::from_bytes([0xff; 16]);
         let until = filter.until.map_or(last, EventKey::first_of);
-        let query = ListEvents {
-            workspace: grant.workspace(),
-            below: page.after(EventKey::parse)?.map_or(until, |after| after.min(until)),
-            from: filter.from.map_or(EventKey::from_bytes([0; 16]), EventKey::first_of),
-            event_type: filter.event_type,
-            rows: page.rows(),
-        };
-        let found = self.store().read(query).await.map_err(of_store)?;
+        let mut below = page.after(EventKey::parse)?.map_or(until, |after| after.min(until));
+        let (mut found, mut to) = (Vec::new(), None);
+        for _ in 0..looks {
+            let query = ListEvents {
+                workspace,
+                below,
+                from: filter.from.map_or(EventKey::from_bytes([0; 16]), EventKey::first_of),
+                event_type: filter.event_type.clone(),
+                rows: page.rows_after(found.len()),
+                looked_at_max: LOOKED_AT_MAX,
+            };
+            let looked = self.store().read(query).await.map_err(of_store)?;
+            found.extend(looked.found);
+            to = looked.to;
+            let Some(to) = to else { break };
+            below = to;
+        }
         let page = page.listing(found, |summary: &Summary| summary.key.to_string());
         let data = page.data.into_iter().map(summary).collect();
-        Ok(Listing { data, next_cursor: page.next_cursor })
+        Ok(Listing { data, next_cursor: page.next_cursor.or_else(|| to.map(|to| to.to_string())) })
     }
 
     /// One event with its data.

@@ -17,10 +17,11 @@ use keybell_core::grant::ReadKeys;
 use keybell_core::key::{ApiKey, KeyId, PublicIdentifier, RateLimit, SecretKey};
 use keybell_core::{Code, FieldError, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::Op;
-use keybell_store::ops::api_keys::{Changed, GetKey, StoredKey};
+use keybell_store::ops::api_keys::{Changed, CountKeysOfWorkspace, GetKey, StoredKey};
 
 use crate::App;
 use crate::keyring::LiveKey;
+use crate::page::{COUNTED_MAX, Counted};
 use crate::problems::of_store;
 
 pub use create::NewKey;
@@ -42,6 +43,12 @@ pub struct IssuedKey {
 }
 
 impl App {
+    /// How many keys the workspace has.
+    pub async fn count_keys(&self, grant: Grant<ReadKeys>) -> Result<Counted, Problem> {
+        let count = CountKeysOfWorkspace { workspace: grant.workspace(), now: self.now(), rows: COUNTED_MAX };
+        Ok(Counted::of(self.store().read(count).await.map_err(of_store)?))
+    }
+
     /// One key of a workspace.
     pub async fn key(&self, grant: Grant<ReadKeys>, id: KeyId) -> Result<ApiKey, Problem> {
         Ok(self.with_last_use(self.stored_key(grant.workspace(), id).await?.key))

@@ -7,6 +7,27 @@ pub const PAGE_LIMIT_MAX: u32 = 250;
 /// Entries of a page where none are asked for.
 pub const PAGE_LIMIT_DEFAULT: u32 = 50;
 
+/// Most entries that are counted where a page says how many there are.
+pub const COUNTED_MAX: i64 = 1_000;
+
+/// How many there are of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// All, as far as they were counted.
+    pub all: i64,
+    /// Those of them that are active.
+    pub active: i64,
+    /// Whether there may be more.
+    pub or_more: bool,
+}
+
+impl Counted {
+    /// Of what was counted up to [`COUNTED_MAX`].
+    pub(crate) fn of((all, active): (i64, i64)) -> Counted {
+        Counted { all, active, or_more: all >= COUNTED_MAX }
+    }
+}
+
 /// Which part of a list is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -43,6 +64,11 @@ impl Page {
     /// How many entries to read: one more than the page holds, which tells whether there are more.
     pub fn rows(&self) -> i64 {
         i64::from(self.limit) + 1
+    }
+
+    /// The same where `found` entries were read already.
+    pub(crate) fn rows_after(&self, found: usize) -> i64 {
+        self.rows() - i64::try_from(found).unwrap_or(0)
     }
 
     /// Where the page before this one ended, read by `parse`; `None` on the first page.

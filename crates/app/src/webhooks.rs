@@ -19,16 +19,19 @@ use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 use keybell_core::signature::SigningSecret;
 use keybell_core::{Code, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::signing_secrets::{ShowSecrets, Shown};
-use keybell_store::ops::webhooks::{Changed, DeleteWebhook, GetWebhook, ListWebhooks, StoredWebhook};
+use keybell_store::ops::webhooks::{
+    Changed, CountWebhooks, DeleteWebhook, GetWebhook, ListWebhooks, NamesOfWebhooks, StoredWebhook,
+};
 use serde_json::json;
 
 pub use create::NewWebhook;
 pub use edit::WebhookPatch;
 pub use fields::{NewHeader, RATE_LIMIT_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
-pub use keybell_store::ops::webhooks::{DisabledReason, WebhookRateLimit};
+pub use keybell_store::ops::webhooks::{DisabledReason, NamedWebhook, WebhookRateLimit};
 pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX, SIGNING_SECRETS_MAX};
 pub use shown::{ShownHeader, Webhook, WebhookStatus};
 
+use crate::page::{COUNTED_MAX, Counted, PAGE_LIMIT_MAX};
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 use seals::Seals;
@@ -58,6 +61,18 @@ impl App {
         let found = self.store().read(list).await.map_err(of_store)?;
         let found = found.into_iter().map(Webhook::of).collect();
         Ok(page.listing(found, |webhook: &Webhook| webhook.id.to_string()))
+    }
+
+    /// What the newest webhooks of the workspace are called, as many as a page may have.
+    pub async fn webhook_names(&self, grant: Grant<ReadWebhooks>) -> Result<Vec<NamedWebhook>, Problem> {
+        let names = NamesOfWebhooks { workspace: grant.workspace(), rows: i64::from(PAGE_LIMIT_MAX) };
+        self.store().read(names).await.map_err(of_store)
+    }
+
+    /// How many webhooks the workspace has.
+    pub async fn count_webhooks(&self, grant: Grant<ReadWebhooks>) -> Result<Counted, Problem> {
+        let count = CountWebhooks { workspace: grant.workspace(), rows: COUNTED_MAX };
+        Ok(Counted::of(self.store().read(count).await.map_err(of_store)?))
     }
 
     /// One webhook of a workspace.

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -57,14 +57,37 @@ impl Connection {
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        let answer = self.answer(request, call.path, body).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    /// Asks for a page or for what belongs to it, as a browser with these headers does.
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+    ) -> Outcome<(StatusCode, HeaderMap, Bytes)> {
+        let mut request = Request::get(path).header(header::HOST, &self.host);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let (parts, body) = self.answer(request, path, Bytes::new()).await?.into_parts();
+        Ok((parts.status, parts.headers, body))
+    }
+
+    async fn answer(
+        &mut self,
+        request: http::request::Builder,
+        path: &str,
+        body: Bytes,
+    ) -> Outcome<Response<Bytes>> {
         let request =
             request.body(Full::new(body)).map_err(|error| format!("the request is malformed: {error}"))?;
-        let failed = |error: hyper::Error| format!("{} {}: {error}", call.method, call.path);
+        let failed = |error: hyper::Error| format!("{path}: {error}");
         self.sender.ready().await.map_err(failed)?;
-        let answer = self.sender.send_request(request).await.map_err(failed)?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(failed)?.to_bytes();
-        Ok((status, body))
+        let (parts, body) = self.sender.send_request(request).await.map_err(failed)?.into_parts();
+        let body = body.collect().await.map_err(failed)?.to_bytes();
+        Ok(Response::from_parts(parts, body))
     }
 
     /// Sends JSON and reads JSON; any answer but a 2xx is an error that shows it.

@@ -39,14 +39,19 @@ pub(crate) struct Keybell {
 impl Keybell {
     /// Builds it and makes its data, without starting it.
     pub(crate) fn prepare(database: Database) -> Outcome<Keybell> {
+        Keybell::prepare_with(database, "")
+    }
+
+    /// The same with more settings, in TOML.
+    fn prepare_with(database: Database, settings: &str) -> Outcome<Keybell> {
         let postgres = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(TestPostgres::start()),
         };
         let url = postgres.as_ref().map(|postgres| postgres.url().to_owned());
         // The log of requests is not what is measured.
-        let settings = "[log]\nlevel = \"warn\"\n";
-        let installation = Installation::prepare(Profile::Release, url.as_deref(), settings)?;
+        let settings = format!("[log]\nlevel = \"warn\"\n\n{settings}");
+        let installation = Installation::prepare(Profile::Release, url.as_deref(), &settings)?;
         let operator_key = installation.operator_key("bench")?;
         Ok(Keybell { installation, postgres, operator_key, workspace: String::new() })
     }
@@ -96,7 +101,12 @@ impl Keybell {
 
     /// What its secrets are digested under.
     pub(crate) fn master_key(&self) -> Outcome<MasterKey> {
-        let text = std::fs::read_to_string(self.installation.folder().join("master.key"));
+        // Beside its database, or where there is no file to be beside.
+        let folder = match self.postgres {
+            None => self.installation.folder().to_owned(),
+            Some(_) => self.installation.folder().join("keybell-data"),
+        };
+        let text = std::fs::read_to_string(folder.join("master.key"));
         let text = text.map_err(|error| format!("the master key cannot be read: {error}"))?;
         let mut bytes = [0; MASTER_KEY_BYTES];
         for (byte, place) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
@@ -108,7 +118,12 @@ impl Keybell {
 
     /// Builds and starts it, with a workspace, an event type and a scope.
     pub(crate) async fn start(database: Database) -> Outcome<Keybell> {
-        let mut keybell = Keybell::prepare(database)?;
+        Keybell::start_with(database, "").await
+    }
+
+    /// The same with more settings, in TOML.
+    pub(crate) async fn start_with(database: Database, settings: &str) -> Outcome<Keybell> {
+        let mut keybell = Keybell::prepare_with(database, settings)?;
         keybell.serve()?;
         keybell.workspace = keybell.new_workspace("Bench").await?;
         keybell.ask("POST", "/v1/event-types", &json!({"name": EVENT_TYPE})).await?;
@@ -135,6 +150,13 @@ impl Keybell {
     /// What its database server has cost so far; `None` where the database is inside the server.
     pub(crate) fn database_cpu(&self) -> Option<Cpu> {
         self.postgres.as_ref().map(|postgres| Cpu::of_family(postgres.process()))
+    }
+
+    /// Lets its database server come to rest after many rows were written to it.
+    pub(crate) fn settle_database(&self) {
+        if let Some(postgres) = &self.postgres {
+            postgres.settle();
+        }
     }
 
     /// Waits until it does nothing more: the last outcomes are recorded after the last delivery has arrived, and are part of

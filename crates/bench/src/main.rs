@@ -16,6 +16,7 @@ mod latency;
 mod load;
 mod neighbours;
 mod pace;
+mod pages;
 mod reading;
 mod receiver;
 mod table;
@@ -44,7 +45,7 @@ struct Arguments {
     /// Where the installation keeps its data.
     #[arg(long, value_enum, default_value = "sqlite", global = true)]
     database: Database,
-    /// Requests or events of each measurement; each bench has its own default.
+    /// Requests or events of each measurement, or deliveries that pages are made of; each bench has its own default.
     #[arg(long, global = true, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     count: Option<u64>,
     /// How long an idle installation is looked at.
@@ -75,6 +76,8 @@ enum What {
     Idle,
     /// `kill -9` at random moments under load: nothing accepted is lost.
     Kill,
+    /// The pages: the server's time for each, and how much goes over the wire.
+    Pages,
     /// All that is about deliveries.
     Delivery,
     /// All of them.
@@ -136,7 +139,11 @@ fn run(arguments: &Arguments) -> Outcome<()> {
 
 fn measure(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
     let Arguments { what, database, count, .. } = *arguments;
-    let wanted = |one| what == one || what == What::All || (what == What::Delivery && one != What::Verify);
+    let wanted = |one| {
+        what == one
+            || what == What::All
+            || (what == What::Delivery && one != What::Verify && one != What::Pages)
+    };
     if wanted(What::Verify) {
         verify::run(database, count, table)?;
     }
@@ -154,6 +161,9 @@ fn measure(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
     }
     if wanted(What::Kill) {
         kill::run(database, arguments.kills, table)?;
+    }
+    if wanted(What::Pages) {
+        pages::run(database, count, table)?;
     }
     if wanted(What::Backlog) {
         backlog::run(database, count, table)?;

@@ -41,6 +41,11 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
         name: "failing_webhooks",
         text: include_str!("../migrations/0005_failing_webhooks.sql"),
     },
+    Migration {
+        number: 6,
+        name: "unsuccessful_deliveries",
+        text: include_str!("../migrations/0006_unsuccessful_deliveries.sql"),
+    },
 ];
 
 /// Where the applied steps are remembered; in the same words as the steps.

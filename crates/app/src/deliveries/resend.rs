@@ -28,6 +28,18 @@ pub enum Resending {
     Count,
 }
 
+/// Deliveries that are looked at where a person waits for their number: a page is not to take longer because there are more.
+const COUNTED_FOR_PAGE_MAX: i64 = 200;
+
+/// How many deliveries would be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutToResend {
+    /// Those that were counted.
+    pub deliveries: u64,
+    /// Whether there was more to be looked at.
+    pub or_more: bool,
+}
+
 impl App {
     /// Makes a delivery that came to an end pending again, due at once; its summary afterwards.
     ///
@@ -74,13 +86,30 @@ impl App {
         let said = described(&filter);
         let Some(meant) = self.meant(&grant, filter).await? else { return Ok(0) };
         let workspace = grant.workspace();
-        let deliveries = self.count_meant(&meant).await?;
+        let deliveries = self.count_meant(meant.clone()).await?;
         if resending == Resending::Do && deliveries > 0 {
             let changes = json!({ "filter": said, "deliveries": deliveries });
             self.keep_resend(&grant, meant, "workspace.deliveries_resent", &workspace.to_string(), changes)
                 .await?;
         }
         Ok(deliveries)
+    }
+
+    /// How many deliveries [`App::resend_deliveries`] would make again, for a person who is about to ask for it: exactly where
+    /// they are few, and some of them where they are many.
+    pub async fn about_to_resend(
+        &self,
+        grant: Grant<ManageWebhooks>,
+        filter: DeliveryFilter,
+    ) -> Result<AboutToResend, Problem> {
+        check(&filter)?;
+        match self.meant(&grant, filter).await? {
+            None => Ok(AboutToResend { deliveries: 0, or_more: false }),
+            Some(meant) => {
+                let counted = self.count_bite(&meant, COUNTED_FOR_PAGE_MAX).await?;
+                Ok(AboutToResend { deliveries: counted.meant, or_more: counted.end.is_some() })
+            }
+        }
     }
 
     /// Makes again every failed delivery to a webhook that was made at `since` or later, and before `until`; how many.
@@ -110,7 +139,7 @@ impl App {
             ..DeliveryFilter::default()
         };
         let Some(meant) = self.meant(&grant, filter).await? else { return Ok(0) };
-        let deliveries = self.count_meant(&meant).await?;
+        let deliveries = self.count_meant(meant.clone()).await?;
         if deliveries > 0 {
             let changes = json!({ "since": since, "until": until, "deliveries": deliveries });
             self.keep_resend(&grant, meant, "webhook.recovered", &id.to_string(), changes).await?;
@@ -140,16 +169,19 @@ impl App {
     }
 
     /// Counted by readers, and in bites, so that nobody waits for it.
-    async fn count_meant(&self, meant: &Meant) -> Result<u64, Problem> {
-        let mut meant = meant.clone();
+    async fn count_meant(&self, mut meant: Meant) -> Result<u64, Problem> {
         let mut deliveries = 0;
         loop {
-            let bite = CountMeant { meant: meant.clone(), rows: RESEND_ROWS };
-            let CountedBite { meant: counted, end } = self.store().read(bite).await.map_err(of_store)?;
+            let CountedBite { meant: counted, end } = self.count_bite(&meant, RESEND_ROWS).await?;
             deliveries += counted;
             let Some(end) = end else { return Ok(deliveries) };
             meant.after = end;
         }
+    }
+
+    async fn count_bite(&self, meant: &Meant, rows: i64) -> Result<CountedBite, Problem> {
+        let past_successes = meant.status != DeliveryStatus::Succeeded.as_str();
+        self.store().read(CountMeant { meant: meant.clone(), rows, past_successes }).await.map_err(of_store)
     }
 
     async fn keep_resend(

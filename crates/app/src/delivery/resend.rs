@@ -56,7 +56,7 @@ async fn turn(
     let read = resend.clone();
     let mut end = None;
     for _ in 0..EMPTY_BITES_MAX {
-        let bite = CountMeant { meant: resend.meant.clone(), rows: RESEND_ROWS };
+        let bite = CountMeant { meant: resend.meant.clone(), rows: RESEND_ROWS, past_successes: false };
         let CountedBite { meant, end: bite_end } = shared.store.read(bite).await?;
         end = bite_end;
         let Some(next) = end.filter(|_| meant == 0) else { break };

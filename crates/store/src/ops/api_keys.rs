@@ -13,7 +13,7 @@ pub use change::{Changed, EditKey, EndOverlap, KeyToRevoke, RevokeKey, RevokeKey
 pub use import::{ImportKeys, Imported};
 pub use last_use::{LastUse, RecordLastUses};
 pub use list::{KeyOrder, ListKeys};
-pub use load::{CountKeys, LoadKeys, LoadedKey, LoadedPrevious};
+pub use load::{CountKeys, CountKeysOfWorkspace, LoadKeys, LoadedKey, LoadedPrevious};
 
 use ipnet::IpNet;
 use keybell_core::WorkspaceId;

@@ -5,61 +5,107 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 use crate::error::StoreError;
 use crate::ops::attempts::{self, AttemptRecord};
 use crate::ops::events::EventRecord;
+use crate::sql::Sql;
 use crate::statements;
 use crate::tx::{Arg, Query, Read, Row};
 
-/// The columns of a pending delivery as the log shows it; after `$3` the window of ids, after `$4` the filters.
+/// The columns of a pending delivery as the log shows it.
 macro_rules! pending {
-    ($hint:literal, $condition:literal) => {
+    ($hint:literal, $($condition:tt)*) => {
         concat!(
             "SELECT d.id, d.webhook_id, d.event_id, d.event_type, 'pending', d.attempts_made, d.last_response_status, \
              d.next_attempt_at, d.due_at, e.supplied_id FROM pending_deliveries d ",
             $hint,
             " LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
-            $condition
+            $($condition)*
         )
     };
 }
 /// The columns of a finished delivery as the log shows it.
 macro_rules! finished {
-    ($hint:literal, $condition:literal) => {
+    ($hint:literal, $($condition:tt)*) => {
         concat!(
             "SELECT d.id, d.webhook_id, d.event_id, d.event_type, d.status, d.attempts_made, d.last_response_status, \
              d.completed_at, 0, e.supplied_id FROM finished_deliveries d ",
             $hint,
             " LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id WHERE ",
-            $condition
+            $($condition)*
+        )
+    };
+}
+/// After `$3` the window of ids, after `$4` the filters.
+macro_rules! filtered {
+    () => {
+        "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
+         AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
+         AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
+         AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) "
+    };
+}
+macro_rules! finished_filtered {
+    ($hint:literal, $more:literal) => {
+        finished!(
+            $hint,
+            filtered!(),
+            "AND (CAST($11 AS TEXT) IS NULL OR d.status = $11) ",
+            $more,
+            "ORDER BY d.id DESC LIMIT $10"
+        )
+    };
+}
+/// Found in the index alone, so that only what is meant is looked up. Not for one event: the index does not name it.
+macro_rules! unsuccessful {
+    ($hint:literal, $more:literal) => {
+        finished!(
+            "",
+            "d.workspace_id = $1 AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) AND d.id IN \
+             (SELECT b.id FROM finished_deliveries b ",
+            $hint,
+            " WHERE b.workspace_id = $1 AND b.id < $2 AND b.id >= $3 AND b.status <> 'succeeded' ",
+            $more,
+            "AND (CAST($4 AS TEXT) IS NULL OR b.event_type = $4) \
+             AND (CAST($5 AS BIGINT) IS NULL OR b.last_response_status BETWEEN $5 AND $6) \
+             AND (CAST($7 AS BIGINT) = 0 OR b.last_response_status IS NULL) \
+             AND (CAST($11 AS TEXT) IS NULL OR b.status = $11) ORDER BY b.id DESC LIMIT $10) ORDER BY d.id DESC"
+        )
+    };
+}
+/// The last of the next deliveries that have to be looked at.
+macro_rules! end_of_look {
+    ($table:literal, $more:literal) => {
+        concat!(
+            "SELECT d.id FROM ",
+            $table,
+            " WHERE d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 ",
+            $more,
+            "ORDER BY d.id DESC LIMIT 1 OFFSET $4"
         )
     };
 }
 
+// What did not succeed has indexes of its own: it is little among much, and what is asked for most.
 statements! {
-    PENDING = pending!(
-        "",
-        "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
-         AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
-         AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
-         AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) ORDER BY d.id DESC LIMIT $10");
+    PENDING = pending!("", filtered!(), "ORDER BY d.id DESC LIMIT $10");
     PENDING_OF_WEBHOOK = pending!(
         "/*indexed by pending_deliveries_webhook*/",
-        "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
-         AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
-         AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
-         AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) AND d.webhook_id = $11 ORDER BY d.id DESC LIMIT $10");
-    FINISHED = finished!(
-        "",
-        "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
-         AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
-         AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
-         AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) \
-         AND (CAST($11 AS TEXT) IS NULL OR d.status = $11) ORDER BY d.id DESC LIMIT $10");
-    FINISHED_OF_WEBHOOK = finished!(
-        "/*indexed by finished_deliveries_webhook*/",
-        "d.workspace_id = $1 AND d.id < $2 AND d.id >= $3 AND (CAST($4 AS TEXT) IS NULL OR d.event_type = $4) \
-         AND (CAST($5 AS BIGINT) IS NULL OR d.last_response_status BETWEEN $5 AND $6) \
-         AND (CAST($7 AS BIGINT) = 0 OR d.last_response_status IS NULL) \
-         AND (CAST($8 AS BIGINT) = 0 OR d.event_id = $9) \
-         AND (CAST($11 AS TEXT) IS NULL OR d.status = $11) AND d.webhook_id = $12 ORDER BY d.id DESC LIMIT $10");
+        filtered!(), "AND d.webhook_id = $11 ORDER BY d.id DESC LIMIT $10");
+    FINISHED = finished_filtered!("", "");
+    FINISHED_OF_WEBHOOK =
+        finished_filtered!("/*indexed by finished_deliveries_webhook*/", "AND d.webhook_id = $12 ");
+    UNSUCCESSFUL = unsuccessful!("/*indexed by finished_deliveries_unsuccessful*/", "");
+    UNSUCCESSFUL_OF_WEBHOOK = unsuccessful!(
+        "/*indexed by finished_deliveries_unsuccessful_webhook*/", "AND b.webhook_id = $12 ");
+    END_OF_PENDING = end_of_look!("pending_deliveries d", "");
+    END_OF_PENDING_OF_WEBHOOK = end_of_look!(
+        "pending_deliveries d /*indexed by pending_deliveries_webhook*/", "AND d.webhook_id = $5 ");
+    END_OF_FINISHED = end_of_look!("finished_deliveries d", "");
+    END_OF_FINISHED_OF_WEBHOOK = end_of_look!(
+        "finished_deliveries d /*indexed by finished_deliveries_webhook*/", "AND d.webhook_id = $5 ");
+    END_OF_UNSUCCESSFUL = end_of_look!(
+        "finished_deliveries d /*indexed by finished_deliveries_unsuccessful*/", "AND d.status <> 'succeeded' ");
+    END_OF_UNSUCCESSFUL_OF_WEBHOOK = end_of_look!(
+        "finished_deliveries d /*indexed by finished_deliveries_unsuccessful_webhook*/",
+        "AND d.status <> 'succeeded' AND d.webhook_id = $5 ");
     ONE_PENDING = pending!("", "d.workspace_id = $1 AND d.id = $2");
     ONE_FINISHED = finished!("", "d.workspace_id = $1 AND d.id = $2");
     EVENT = "SELECT supplied_id, type, occurred_at, data FROM events WHERE workspace_id = $1 AND id = $2";
@@ -135,37 +181,112 @@ pub struct ListDeliveries {
     pub last_answer: Option<LastAnswer>,
     /// Most deliveries to give.
     pub rows: i64,
+    /// Most deliveries to look at, at least 1, where a filter may leave most of them out.
+    pub looked_at_max: i64,
+}
+
+/// What a look at the log found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// The deliveries, newest first.
+    pub found: Vec<LoggedDelivery>,
+    /// Where the look ended before it had found as many as were wanted: none below this one was looked at.
+    pub to: Option<DeliveryId>,
+}
+
+/// One of the ways through the log.
+struct Way {
+    list: &'static Sql,
+    end: &'static Sql,
+    read: fn(&dyn Row) -> Result<LoggedDelivery, StoreError>,
+    /// Whether its deliveries have a status of their own, so that `list` asks for one.
+    has_status: bool,
+}
+
+const fn of_pending(list: &'static Sql, end: &'static Sql) -> Way {
+    Way { list, end, read: read_pending, has_status: false }
+}
+
+const fn of_finished(list: &'static Sql, end: &'static Sql) -> Way {
+    Way { list, end, read: read_finished, has_status: true }
 }
 
 impl Query for ListDeliveries {
     const NAME: &'static str = "deliveries.list";
-    type Out = Vec<LoggedDelivery>;
+    type Out = Looked;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let pending = self.status.as_deref().is_none_or(|status| status == "pending");
-        let finished = self.status.as_deref() != Some("pending");
-        let mut found = if pending { self.pending(tx)? } else { Vec::new() };
-        if finished {
-            found.extend(self.finished(tx)?);
+    fn run(&self, tx: &mut dyn Read) -> Result<Looked, StoreError> {
+        let (mut found, mut to) = (Vec::new(), None);
+        for way in [self.pending(), self.finished()].into_iter().flatten() {
+            let end = if self.leaves_out() { self.end(tx, &way)? } else { None };
+            found.extend(tx.all(way.list, &self.args(&way, end.as_ref()), way.read)?);
+            to = to.max(end);
         }
         // A delivery that is finished in this moment stands in one table only: both are read from one snapshot.
+        found.retain(|delivery| to.is_none_or(|to| delivery.id >= to));
         found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id));
-        found.truncate(usize::try_from(self.rows).unwrap_or(0));
-        Ok(found)
+        let rows = usize::try_from(self.rows).unwrap_or(0);
+        if found.len() >= rows {
+            found.truncate(rows);
+            to = None;
+        }
+        Ok(Looked { found, to })
     }
 }
 
 impl ListDeliveries {
-    fn common(&self) -> [Arg<'_>; 10] {
+    /// Whether deliveries have to be looked at that are not meant. Those of one event are next to each other.
+    fn leaves_out(&self) -> bool {
+        let other = self.event_type.is_some() || self.status.is_some() || self.last_answer.is_some();
+        other && self.event.is_none()
+    }
+
+    fn pending(&self) -> Option<Way> {
+        self.status.as_deref().is_none_or(|status| status == "pending").then_some(match self.webhook {
+            None => of_pending(&PENDING, &END_OF_PENDING),
+            Some(_) => of_pending(&PENDING_OF_WEBHOOK, &END_OF_PENDING_OF_WEBHOOK),
+        })
+    }
+
+    fn finished(&self) -> Option<Way> {
+        // What was answered otherwise than by a success, or by nothing, did not succeed.
+        let unsuccessful = match (self.status.as_deref(), self.last_answer) {
+            (Some("pending"), _) => return None,
+            _ if self.event.is_some() => false,
+            (Some(status), _) if status != "succeeded" => true,
+            (None, Some(answer)) => answer != LastAnswer::Class(2),
+            _ => false,
+        };
+        Some(match (unsuccessful, self.webhook) {
+            (false, None) => of_finished(&FINISHED, &END_OF_FINISHED),
+            (false, Some(_)) => of_finished(&FINISHED_OF_WEBHOOK, &END_OF_FINISHED_OF_WEBHOOK),
+            (true, None) => of_finished(&UNSUCCESSFUL, &END_OF_UNSUCCESSFUL),
+            (true, Some(_)) => of_finished(&UNSUCCESSFUL_OF_WEBHOOK, &END_OF_UNSUCCESSFUL_OF_WEBHOOK),
+        })
+    }
+
+    /// The last delivery to look at on this way; `None` where there are not so many.
+    fn end(&self, tx: &mut dyn Read, way: &Way) -> Result<Option<DeliveryId>, StoreError> {
+        let mut args = vec![
+            (&self.workspace).into(),
+            (&self.below).into(),
+            (&self.from).into(),
+            Arg::Int(self.looked_at_max.saturating_sub(1)),
+        ];
+        args.extend(self.webhook.as_ref().map(Arg::from));
+        tx.first(way.end, &args, |row| row.id(0))
+    }
+
+    fn args<'a>(&'a self, way: &Way, end: Option<&'a DeliveryId>) -> Vec<Arg<'a>> {
         let (from, to, none) = match self.last_answer {
             Some(LastAnswer::Class(class)) => (Arg::Int(class * 100), Arg::Int(class * 100 + 99), 0),
             Some(LastAnswer::None) => (Arg::Null, Arg::Null, 1),
             None => (Arg::Null, Arg::Null, 0),
         };
-        [
+        let mut args = vec![
             (&self.workspace).into(),
             (&self.below).into(),
-            (&self.from).into(),
+            end.unwrap_or(&self.from).into(),
             self.event_type.as_ref().into(),
             from,
             to,
@@ -173,22 +294,10 @@ impl ListDeliveries {
             self.event.is_some().into(),
             self.event.as_ref().into(),
             self.rows.into(),
-        ]
-    }
-
-    fn pending(&self, tx: &mut dyn Read) -> Result<Vec<LoggedDelivery>, StoreError> {
-        let mut args = self.common().to_vec();
-        let Some(webhook) = &self.webhook else { return tx.all(&PENDING, &args, read_pending) };
-        args.push(webhook.into());
-        tx.all(&PENDING_OF_WEBHOOK, &args, read_pending)
-    }
-
-    fn finished(&self, tx: &mut dyn Read) -> Result<Vec<LoggedDelivery>, StoreError> {
-        let mut args = self.common().to_vec();
-        args.push(self.status.as_ref().into());
-        let Some(webhook) = &self.webhook else { return tx.all(&FINISHED, &args, read_finished) };
-        args.push(webhook.into());
-        tx.all(&FINISHED_OF_WEBHOOK, &args, read_finished)
+        ];
+        args.extend(way.has_status.then(|| Arg::from(self.status.as_ref())));
+        args.extend(self.webhook.as_ref().map(Arg::from));
+        args
     }
 }
 

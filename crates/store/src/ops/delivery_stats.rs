@@ -104,8 +104,13 @@ impl Query for StatsOfWebhook {
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
         let mut found: BTreeMap<Timestamp, AttemptCounts> = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
-            if let Some(counts) = decode(row.bytes(1)?)?.get(&self.id) {
-                found.entry(row.at(0)?).or_default().add(counts);
+            let mut reader = Reader::of(row.bytes(1)?)?;
+            while let Some(id) = reader.id()?.filter(|id| *id <= self.id) {
+                if id == self.id {
+                    reader.add_to(found.entry(row.at(0)?).or_default())?;
+                } else {
+                    reader.pass_over()?;
+                }
             }
             Ok(())
         })?;
@@ -114,7 +119,7 @@ impl Query for StatsOfWebhook {
 }
 
 /// How the attempts of some webhooks of a workspace went, each by step, oldest first: of a page of webhooks in one reading.
-/// Webhooks and steps without an attempt are left out.
+/// Webhooks and steps without an attempt are left out, and so is how long attempts took.
 #[derive(Debug)]
 pub struct StatsOfWebhooks {
     /// The workspace.
@@ -138,9 +143,13 @@ impl Query for StatsOfWebhooks {
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
         let mut found: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
-            let at = row.at(0)?;
-            for (id, counts) in decode(row.bytes(1)?)?.iter().filter(|(id, _)| self.ids.contains(id)) {
-                found.entry(*id).or_default().entry(at).or_default().add(counts);
+            let (at, mut reader) = (row.at(0)?, Reader::of(row.bytes(1)?)?);
+            while let Some(id) = reader.id()? {
+                if self.ids.contains(&id) {
+                    reader.add_outcomes_to(found.entry(id).or_default().entry(at).or_default())?;
+                } else {
+                    reader.pass_over()?;
+                }
             }
             Ok(())
         })?;
@@ -149,7 +158,7 @@ impl Query for StatsOfWebhooks {
 }
 
 /// How the attempts of all webhooks of a workspace went together, by step, oldest first, those that were deleted since
-/// included. Steps without an attempt are left out.
+/// included. Steps without an attempt are left out, and so is how long attempts took.
 #[derive(Debug)]
 pub struct StatsOfWorkspace {
     /// The workspace.
@@ -172,7 +181,10 @@ impl Query for StatsOfWorkspace {
         let mut found: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
             let sum = found.entry(row.at(0)?).or_default();
-            decode(row.bytes(1)?)?.values().for_each(|counts| sum.add(counts));
+            let mut reader = Reader::of(row.bytes(1)?)?;
+            while reader.id()?.is_some() {
+                reader.add_outcomes_to(sum)?;
+            }
             Ok(())
         })?;
         Ok(found)
@@ -227,24 +239,65 @@ fn encode(counts: &BTreeMap<WebhookId, AttemptCounts>) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Result<BTreeMap<WebhookId, AttemptCounts>, StoreError> {
-    let mut rest = bytes.strip_prefix(&[FORM]).ok_or(CORRUPT)?;
-    let mut found = BTreeMap::new();
-    while !rest.is_empty() {
-        let (id, after) = rest.split_first_chunk::<ID_BYTES>().ok_or(CORRUPT)?;
-        rest = after;
-        let mut counts = AttemptCounts::default();
-        counts.succeeded = numbers::read(&mut rest)?;
-        counts.failed = numbers::read(&mut rest)?;
-        for _ in 0..numbers::read_byte(&mut rest)? {
-            let bucket = numbers::read_byte(&mut rest)?;
+    let (mut reader, mut found) = (Reader::of(bytes)?, BTreeMap::new());
+    while let Some(id) = reader.id()? {
+        reader.add_to(found.entry(id).or_default())?;
+    }
+    Ok(found)
+}
+
+/// A value, webhook by webhook, in the order of ids.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Reader<'a>, StoreError> {
+        bytes.strip_prefix(&[FORM]).map(Reader).ok_or(CORRUPT)
+    }
+
+    /// The next webhook; `None` at the end.
+    fn id(&mut self) -> Result<Option<WebhookId>, StoreError> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let Some((id, rest)) = self.0.split_first_chunk::<ID_BYTES>() else { return Err(CORRUPT) };
+        self.0 = rest;
+        Ok(Some(WebhookId::from_bytes(*id)))
+    }
+
+    /// Adds what is counted of the webhook whose id was read.
+    fn add_to(&mut self, sum: &mut AttemptCounts) -> Result<(), StoreError> {
+        sum.succeeded = sum.succeeded.saturating_add(numbers::read(&mut self.0)?);
+        sum.failed = sum.failed.saturating_add(numbers::read(&mut self.0)?);
+        for _ in 0..numbers::read_byte(&mut self.0)? {
+            let bucket = numbers::read_byte(&mut self.0)?;
             if usize::from(bucket) >= BUCKETS {
                 return Err(CORRUPT);
             }
-            counts.add_durations(bucket, numbers::read(&mut rest)?);
+            sum.add_durations(bucket, numbers::read(&mut self.0)?);
         }
-        found.insert(WebhookId::from_bytes(*id), counts);
+        Ok(())
     }
-    Ok(found)
+
+    /// The same without how long they took.
+    fn add_outcomes_to(&mut self, sum: &mut AttemptCounts) -> Result<(), StoreError> {
+        sum.succeeded = sum.succeeded.saturating_add(numbers::read(&mut self.0)?);
+        sum.failed = sum.failed.saturating_add(numbers::read(&mut self.0)?);
+        self.pass_over_durations()
+    }
+
+    fn pass_over(&mut self) -> Result<(), StoreError> {
+        numbers::pass_over(&mut self.0)?;
+        numbers::pass_over(&mut self.0)?;
+        self.pass_over_durations()
+    }
+
+    fn pass_over_durations(&mut self) -> Result<(), StoreError> {
+        for _ in 0..numbers::read_byte(&mut self.0)? {
+            numbers::read_byte(&mut self.0)?;
+            numbers::pass_over(&mut self.0)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

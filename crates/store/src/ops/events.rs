@@ -21,6 +21,8 @@ statements! {
     LIST = "SELECT id, supplied_id, type, occurred_at, deliveries FROM events \
             WHERE workspace_id = $1 AND id < $2 AND id >= $3 AND (CAST($4 AS TEXT) IS NULL OR type = $4) \
             ORDER BY id DESC LIMIT $5";
+    END_OF_LOOK = "SELECT id FROM events WHERE workspace_id = $1 AND id < $2 AND id >= $3 \
+                   ORDER BY id DESC LIMIT 1 OFFSET $4";
 }
 
 bulks! {
@@ -350,21 +352,33 @@ pub struct ListEvents {
     pub event_type: Option<String>,
     /// Most events to give.
     pub rows: i64,
+    /// Most events to look at, at least 1, where only those of a type are wanted.
+    pub looked_at_max: i64,
+}
+
+/// What a look at the events found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookedAtEvents {
+    /// The events, newest first.
+    pub found: Vec<EventSummary>,
+    /// Where the look ended before it had found as many as were wanted: none below this one was looked at.
+    pub to: Option<EventKey>,
 }
 
 impl Query for ListEvents {
     const NAME: &'static str = "events.list";
-    type Out = Vec<EventSummary>;
+    type Out = LookedAtEvents;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let args = [
-            (&self.workspace).into(),
-            (&self.below).into(),
-            (&self.from).into(),
-            self.event_type.as_ref().into(),
-            self.rows.into(),
-        ];
-        tx.all(&LIST, &args, |row| {
+        let [workspace, below, from] = [(&self.workspace).into(), (&self.below).into(), (&self.from).into()];
+        let mut end: Option<EventKey> = None;
+        if self.event_type.is_some() {
+            let skipped = Arg::Int(self.looked_at_max.saturating_sub(1));
+            end = tx.first(&END_OF_LOOK, &[workspace, below, from, skipped], |row| row.id(0))?;
+        }
+        let from = end.as_ref().map_or(from, Arg::from);
+        let args = [workspace, below, from, self.event_type.as_ref().into(), self.rows.into()];
+        let found = tx.all(&LIST, &args, |row| {
             Ok(EventSummary {
                 key: row.id(0)?,
                 supplied_id: row.opt_text(1)?.map(str::to_owned),
@@ -372,6 +386,8 @@ impl Query for ListEvents {
                 occurred_at: row.at(3)?,
                 deliveries: row.int(4)?,
             })
-        })
+        })?;
+        let is_full = usize::try_from(self.rows).is_ok_and(|rows| found.len() >= rows);
+        Ok(LookedAtEvents { found, to: end.filter(|_| !is_full) })
     }
 }

@@ -10,6 +10,7 @@ use keybell_core::{ActorRef, DeliveryId, EventKey, ResendId, Timestamp, WebhookI
 use super::audit::{self, AuditFact};
 use super::delivery_log::LastAnswer;
 use crate::error::StoreError;
+use crate::sql::Sql;
 use crate::statements;
 use crate::tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 
@@ -28,6 +29,17 @@ macro_rules! bite_of_webhook {
             $webhook,
             " AND b.id > $2 AND b.id <= $3)"
         )
+    };
+}
+/// The same two where none that succeeded are meant: past those, by an index of the others.
+macro_rules! unsuccessful_bite {
+    () => {
+        "f.status <> 'succeeded' AND f.id > $2 AND f.id <= $3"
+    };
+}
+macro_rules! unsuccessful_bite_of_webhook {
+    () => {
+        "f.status <> 'succeeded' AND f.webhook_id = $12 AND f.id > $2 AND f.id <= $3"
     };
 }
 /// Which deliveries of a bite are meant and can be made again.
@@ -62,6 +74,19 @@ statements! {
                    ORDER BY id LIMIT 1 OFFSET $4";
     END_OF_BITE_OF_WEBHOOK = "SELECT id FROM finished_deliveries WHERE workspace_id = $1 AND id > $2 AND id <= $3 \
                               AND webhook_id = $5 ORDER BY id LIMIT 1 OFFSET $4";
+    END_OF_UNSUCCESSFUL_BITE = "SELECT id FROM finished_deliveries /*indexed by finished_deliveries_unsuccessful*/ \
+                                WHERE workspace_id = $1 AND id > $2 AND id <= $3 AND status <> 'succeeded' \
+                                ORDER BY id LIMIT 1 OFFSET $4";
+    END_OF_UNSUCCESSFUL_BITE_OF_WEBHOOK =
+        "SELECT id FROM finished_deliveries /*indexed by finished_deliveries_unsuccessful_webhook*/ \
+         WHERE workspace_id = $1 AND id > $2 AND id <= $3 AND status <> 'succeeded' AND webhook_id = $5 \
+         ORDER BY id LIMIT 1 OFFSET $4";
+    COUNT_UNSUCCESSFUL = concat!(
+        "SELECT COUNT(*) FROM finished_deliveries f /*indexed by finished_deliveries_unsuccessful*/ WHERE ",
+        meant!(), unsuccessful_bite!());
+    COUNT_UNSUCCESSFUL_OF_WEBHOOK = concat!(
+        "SELECT COUNT(*) FROM finished_deliveries f /*indexed by finished_deliveries_unsuccessful_webhook*/ WHERE ",
+        meant!(), unsuccessful_bite_of_webhook!());
     COUNT = concat!("SELECT COUNT(*) FROM finished_deliveries f WHERE ", meant!(), bite!());
     COUNT_OF_WEBHOOK =
         concat!("SELECT COUNT(*) FROM finished_deliveries f WHERE ", meant!(), bite_of_webhook!("$12"));
@@ -110,16 +135,21 @@ pub struct Meant {
 
 impl Meant {
     /// The end of a bite: the last of the next `rows` deliveries that have to be looked at; `None` where there are fewer.
-    fn end_of_bite(&self, tx: &mut dyn Read, rows: i64) -> Result<Option<DeliveryId>, StoreError> {
+    fn end_of_bite(
+        &self,
+        tx: &mut dyn Read,
+        rows: i64,
+        [all, of_webhook]: [&'static Sql; 2],
+    ) -> Result<Option<DeliveryId>, StoreError> {
         let mut args = vec![
             (&self.workspace).into(),
             (&self.after).into(),
             (&self.last).into(),
             Arg::Int(rows.saturating_sub(1)),
         ];
-        let Some(webhook) = &self.webhook else { return tx.first(&END_OF_BITE, &args, |row| row.id(0)) };
+        let Some(webhook) = &self.webhook else { return tx.first(all, &args, |row| row.id(0)) };
         args.push(webhook.into());
-        tx.first(&END_OF_BITE_OF_WEBHOOK, &args, |row| row.id(0))
+        tx.first(of_webhook, &args, |row| row.id(0))
     }
 
     /// What stands in `meant`, up to `end`.
@@ -163,6 +193,9 @@ pub struct CountMeant {
     pub meant: Meant,
     /// How many deliveries to look at, at least 1.
     pub rows: i64,
+    /// Whether those that succeeded need not be looked at, because none of them is meant. A bite of [`ResendBite`] is of all,
+    /// and so is the one that is counted before it.
+    pub past_successes: bool,
 }
 
 /// A bite that was counted.
@@ -180,15 +213,21 @@ impl Query for CountMeant {
 
     fn run(&self, tx: &mut dyn Read) -> Result<CountedBite, StoreError> {
         let meant = &self.meant;
-        let end = meant.end_of_bite(tx, self.rows)?;
+        let (ends, [of_all, of_webhook]) = if self.past_successes {
+            let ends = [&END_OF_UNSUCCESSFUL_BITE, &END_OF_UNSUCCESSFUL_BITE_OF_WEBHOOK];
+            (ends, [&COUNT_UNSUCCESSFUL, &COUNT_UNSUCCESSFUL_OF_WEBHOOK])
+        } else {
+            ([&END_OF_BITE, &END_OF_BITE_OF_WEBHOOK], [&COUNT, &COUNT_OF_WEBHOOK])
+        };
+        let end = meant.end_of_bite(tx, self.rows, ends)?;
         let to = end.unwrap_or(meant.last);
         let mut args = meant.args(&to);
         let count = |row: &dyn Row| row.int(0);
         let counted = match &meant.webhook {
-            None => tx.first(&COUNT, &args, count)?,
+            None => tx.first(of_all, &args, count)?,
             Some(webhook) => {
                 args.push(webhook.into());
-                tx.first(&COUNT_OF_WEBHOOK, &args, count)?
+                tx.first(of_webhook, &args, count)?
             }
         };
         Ok(CountedBite { meant: counted.unwrap_or(0).unsigned_abs(), end })

@@ -3,6 +3,7 @@
 //! A row holds the counts of all keys of a workspace in one value. So what is written grows with time and not with
 //! requests, a chart of all keys reads as many rows as it has points, and the database never looks inside.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::key::{Counts, KeyId, Outcome};
@@ -155,12 +156,23 @@ impl Query for UsageOfKeys {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
         let mut used: Self::Out = BTreeMap::new();
+        if self.ids.is_empty() {
+            return Ok(used);
+        }
+        let ids: Vec<(u128, KeyId)> = self.ids.iter().map(|id| (place_of(*id), *id)).collect();
         tx.rows(&BETWEEN, &args, &mut |row| {
             let (at, mut reader) = (row.at(0)?, Reader::of(row.bytes(1)?)?);
-            while let Some(id) = reader.id()? {
-                let counts = reader.counts()?;
-                if self.ids.contains(&id) {
-                    *used.entry(id).or_default().entry(at).or_default() += counts;
+            // Both are in the order of IDs.
+            let mut wanted = ids.iter().peekable();
+            while let Some(chars) = reader.chars()? {
+                let place = place_in_order(chars);
+                while wanted.next_if(|(wanted, _)| *wanted < place).is_some() {}
+                match wanted.peek() {
+                    None => break,
+                    Some((known, id)) if *known == place => {
+                        *used.entry(*id).or_default().entry(at).or_default() += reader.counts()?;
+                    }
+                    Some(_) => reader.pass_over()?,
                 }
             }
             Ok(())
@@ -193,8 +205,8 @@ impl Query for UsageOfWorkspace {
         let mut used: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
             let (sum, mut reader) = (used.entry(row.at(0)?).or_default(), Reader::of(row.bytes(1)?)?);
-            while reader.id()?.is_some() {
-                *sum += reader.counts()?;
+            while reader.chars()?.is_some() {
+                reader.each(|outcome, count| sum.add(outcome, count))?;
             }
             Ok(())
         })?;
@@ -248,14 +260,26 @@ fn push_entry(out: &mut Vec<u8>, id: &KeyId, counts: &Counts) {
 
 /// The counts of one key alone, without making a map of the others.
 fn decode_one(bytes: &[u8], wanted: KeyId) -> Result<Option<Counts>, StoreError> {
-    let mut reader = Reader::of(bytes)?;
-    while let Some(id) = reader.id()? {
-        let counts = reader.counts()?;
-        if id >= wanted {
-            return Ok((id == wanted).then_some(counts));
+    let (mut reader, wanted) = (Reader::of(bytes)?, place_of(wanted));
+    while let Some(chars) = reader.chars()? {
+        match place_in_order(chars).cmp(&wanted) {
+            Ordering::Less => reader.pass_over()?,
+            Ordering::Equal => return reader.counts().map(Some),
+            Ordering::Greater => return Ok(None),
         }
     }
     Ok(None)
+}
+
+/// Where an ID stands in the order of IDs, as a number: what compares most quickly.
+fn place_in_order(chars: &[u8; ID_BYTES]) -> u128 {
+    let mut bytes = [0; 16];
+    bytes[16 - ID_BYTES..].copy_from_slice(chars);
+    u128::from_be_bytes(bytes)
+}
+
+fn place_of(id: KeyId) -> u128 {
+    place_in_order(id.as_str().as_bytes().try_into().expect("an ID has twelve characters"))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -265,14 +289,20 @@ impl<'a> Reader<'a> {
         bytes.strip_prefix(&[FORM]).map(Reader).ok_or(CORRUPT)
     }
 
-    /// The next key; `None` at the end.
-    fn id(&mut self) -> Result<Option<KeyId>, StoreError> {
+    /// The characters of the next key's ID; `None` at the end. Most keys are passed over, so what they are is not looked at.
+    fn chars(&mut self) -> Result<Option<&'a [u8; ID_BYTES]>, StoreError> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let (id, rest) = self.0.split_at_checked(ID_BYTES).ok_or(CORRUPT)?;
+        let Some((chars, rest)) = self.0.split_first_chunk() else { return Err(CORRUPT) };
         self.0 = rest;
-        let id = std::str::from_utf8(id).ok().and_then(KeyId::parse);
+        Ok(Some(chars))
+    }
+
+    /// The next key; `None` at the end.
+    fn id(&mut self) -> Result<Option<KeyId>, StoreError> {
+        let Some(chars) = self.chars()? else { return Ok(None) };
+        let id = std::str::from_utf8(chars).ok().and_then(KeyId::parse);
         id.map(Some).ok_or(CORRUPT)
     }
 
@@ -284,14 +314,30 @@ impl<'a> Reader<'a> {
         Ok(Some((id, &begin[..begin.len() - self.0.len()])))
     }
 
+    /// What is counted of the key whose ID was read.
     fn counts(&mut self) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
+        self.each(|outcome, count| counts.add(outcome, count))?;
+        Ok(counts)
+    }
+
+    fn pass_over(&mut self) -> Result<(), StoreError> {
+        for _ in 0..numbers::read_byte(&mut self.0)? {
+            if usize::from(numbers::read_byte(&mut self.0)?) >= Outcome::ALL.len() {
+                return Err(CORRUPT);
+            }
+            numbers::pass_over(&mut self.0)?;
+        }
+        Ok(())
+    }
+
+    fn each(&mut self, mut told: impl FnMut(Outcome, u64)) -> Result<(), StoreError> {
         for _ in 0..numbers::read_byte(&mut self.0)? {
             let outcome = numbers::read_byte(&mut self.0)?;
-            let outcome = Outcome::ALL.get(usize::from(outcome)).ok_or(CORRUPT)?;
-            counts.add(*outcome, numbers::read(&mut self.0)?);
+            let Some(outcome) = Outcome::ALL.get(usize::from(outcome)) else { return Err(CORRUPT) };
+            told(*outcome, numbers::read(&mut self.0)?);
         }
-        Ok(counts)
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ mod engine;
 mod furniture;
 mod identity;
 mod lanes;
+mod looks;
 mod outcomes;
 mod parity;
 mod plans;

@@ -55,12 +55,66 @@ async fn a_webhook_is_looked_at_past_what_others_have() {
         ("deliveries::CANCEL_PENDING", "pending_deliveries_webhook"),
         ("delivery_log::PENDING_OF_WEBHOOK", "pending_deliveries_webhook"),
         ("delivery_log::FINISHED_OF_WEBHOOK", "finished_deliveries_webhook"),
+        ("delivery_log::END_OF_PENDING_OF_WEBHOOK", "pending_deliveries_webhook"),
+        ("delivery_log::END_OF_FINISHED_OF_WEBHOOK", "finished_deliveries_webhook"),
+        ("delivery_log::END_OF_UNSUCCESSFUL_OF_WEBHOOK", "finished_deliveries_unsuccessful_webhook"),
+        ("resends::END_OF_UNSUCCESSFUL_BITE_OF_WEBHOOK", "finished_deliveries_unsuccessful_webhook"),
+        ("resends::COUNT_UNSUCCESSFUL_OF_WEBHOOK", "finished_deliveries_unsuccessful_webhook"),
     ] {
         let plan = plan(&database, &format!("keybell_store::ops::{name}"));
         let searched = format!("INDEX {index} (workspace_id=? AND webhook_id=? AND id>? AND id<?)");
         assert!(plan.iter().any(|line| line.contains(&searched)), "{name}: {plan:#?}");
         assert!(!plan.iter().any(|line| line.starts_with("SCAN ")), "{name}: {plan:#?}");
         assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{name}: {plan:#?}");
+    }
+}
+
+/// Each is a range of keys from its end on, so that a bounded number of rows is a bounded time.
+#[tokio::test]
+async fn what_did_not_succeed_is_found_past_what_did_and_every_look_is_a_range() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for (name, by) in [
+        ("delivery_log::PENDING", "PRIMARY KEY"),
+        ("delivery_log::END_OF_PENDING", "PRIMARY KEY"),
+        ("delivery_log::FINISHED", "PRIMARY KEY"),
+        ("delivery_log::END_OF_FINISHED", "PRIMARY KEY"),
+        ("delivery_log::END_OF_UNSUCCESSFUL", "COVERING INDEX finished_deliveries_unsuccessful"),
+        ("resends::END_OF_UNSUCCESSFUL_BITE", "COVERING INDEX finished_deliveries_unsuccessful"),
+        ("resends::COUNT_UNSUCCESSFUL", "INDEX finished_deliveries_unsuccessful"),
+        ("events::LIST", "PRIMARY KEY"),
+        ("events::END_OF_LOOK", "PRIMARY KEY"),
+    ] {
+        let plan = plan(&database, &format!("keybell_store::ops::{name}"));
+        let searched = format!("{by} (workspace_id=? AND id>? AND id<?)");
+        assert!(plan.iter().any(|line| line.contains(&searched)), "{name}: {plan:#?}");
+        let through = |line: &String| line.starts_with("SCAN ") || line.contains("TEMP B-TREE");
+        assert!(!plan.iter().any(through), "{name}: {plan:#?}");
+    }
+}
+
+/// What does not fit the filter is passed over in the index, and never looked up.
+#[tokio::test]
+async fn the_filters_of_what_did_not_succeed_stand_in_its_index() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for (name, range) in [
+        ("UNSUCCESSFUL", "finished_deliveries_unsuccessful (workspace_id=? AND id>? AND id<?)"),
+        (
+            "UNSUCCESSFUL_OF_WEBHOOK",
+            "finished_deliveries_unsuccessful_webhook (workspace_id=? AND webhook_id=? AND id>? AND id<?)",
+        ),
+    ] {
+        let plan = plan(&database, &format!("keybell_store::ops::delivery_log::{name}"));
+        let covering = format!("COVERING INDEX {range}");
+        assert!(plan.iter().any(|line| line.contains(&covering)), "{name}: {plan:#?}");
+        assert!(
+            plan.iter().any(|line| line.contains("PRIMARY KEY (workspace_id=? AND id=?)")),
+            "{name}: {plan:#?}"
+        );
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN ")), "{name}: {plan:#?}");
     }
 }
 

@@ -79,8 +79,9 @@ async fn written(store: &Store) -> (Vec<String>, Vec<String>) {
         from: EventKey::from_bytes([0; 16]),
         event_type: None,
         rows: 100,
+        looked_at_max: 100,
     };
-    let events = store.read(events).await.expect("events can be read");
+    let events = store.read(events).await.expect("events can be read").found;
     let actions = entries.into_iter().map(|entry| entry.action).collect();
     (actions, events.into_iter().map(|event| event.event_type).collect())
 }

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Uri, header};
 use keybell_app::App;
 use keybell_core::{Code, Problem};
 
+use super::packed::Packing;
 use super::view::access::{ClosedPage, ProblemPage};
 use super::view::frame::{Door, Frame};
 use super::view::parts::Errors;
@@ -28,6 +29,7 @@ pub(super) type KnownFrame = Arc<OnceLock<Frame>>;
 pub(super) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let known = KnownFrame::default();
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let packing = Packing::of(&method, request.headers());
     let id = request.extensions().get::<RequestId>().cloned();
     let checked = csrf::check(&method, request.headers(), &app.settings().public_url);
     request.extensions_mut().insert(Arc::clone(&known));
@@ -40,7 +42,7 @@ pub(super) async fn around(State(app): State<App>, mut request: Request, next: N
     {
         response = told(&app, &refused, &id, &method, &uri, known.get());
     }
-    with_headers(response)
+    packing.answer(with_headers(response)).await
 }
 
 fn with_headers(mut response: Response) -> Response {

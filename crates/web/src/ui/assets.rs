@@ -1,11 +1,16 @@
 //! Style, scripts and the site's icon: part of the binary, named by what is in them, kept by browsers for ever.
+//!
+//! They are packed when one is first asked for, as small as it goes: some milliseconds once, and as many bytes of memory as
+//! go over the wire. A build script would need the packer for the build too.
 
 use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use flate2::Compression;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::packed::{gzip, takes_gzip};
 use super::view::frame::AssetLinks;
 use crate::routes::Routes;
 
@@ -51,6 +56,10 @@ static SCRIPTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The same packed, in the order of [`ASSETS`].
+static PACKED: LazyLock<Vec<Vec<u8>>> =
+    LazyLock::new(|| ASSETS.iter().map(|asset| gzip(asset.bytes, Compression::best())).collect());
+
 /// FNV-1a, 64 bits: it only has to change when what it is of does.
 pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes
@@ -68,25 +77,31 @@ pub(super) fn routes() -> Routes {
     Routes::for_everybody().cached(FOR_EVER).asset("/assets/{name}", asset).merge(icon_alone)
 }
 
-async fn asset(Path(name): Path<String>) -> Response {
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let index = PATHS.iter().position(|path| path.strip_prefix("/assets/") == Some(&name));
-    index.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |index| served(&ASSETS[index], FOR_EVER))
+    index.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |index| served(index, &headers, FOR_EVER))
 }
 
 /// Browsers ask for it by themselves where a page is not ours.
-async fn icon() -> Response {
-    served(&ASSETS[1], FOR_A_DAY)
+async fn icon(headers: HeaderMap) -> Response {
+    served(1, &headers, FOR_A_DAY)
 }
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const FOR_A_DAY: &str = "public, max-age=86400";
 
-fn served(asset: &'static Asset, cache: &'static str) -> Response {
+fn served(index: usize, asked: &HeaderMap, cache: &'static str) -> Response {
+    let asset = &ASSETS[index];
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
+    let packed = PACKED[index].as_slice();
+    if takes_gzip(asked) && packed.len() < asset.bytes.len() {
+        return (headers, [(header::CONTENT_ENCODING, "gzip")], packed).into_response();
+    }
     (headers, asset.bytes).into_response()
 }
 

@@ -3,9 +3,12 @@
 
 use axum::response::Response;
 use keybell_app::Listing;
+use keybell_app::page::PAGE_LIMIT_DEFAULT;
+use keybell_core::id::{Id, Kind};
 use keybell_core::{Code, Problem};
 
 use super::fields::Fields;
+use super::view::parts::When;
 use super::{page, page_refused};
 
 /// The parameters of `names` that the address has.
@@ -32,6 +35,13 @@ pub(super) fn loaded<T>(read: Result<Listing<T>, Problem>) -> Result<(Listing<T>
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// How far back was looked for what a filter means, where the page is short though there is more to look at: the list goes on
+/// there, by an id that tells its time.
+pub(super) fn looked_to<K: Kind, T>(found: &Listing<T>) -> Option<When> {
+    let cursor = found.next_cursor.as_deref().filter(|_| found.data.len() < PAGE_LIMIT_DEFAULT as usize)?;
+    Some(When::at(Id::<K>::parse(cursor)?.made_at()))
 }
 
 /// The page of a list: with the status of why it could not be read, where it could not.
@@ -64,5 +74,22 @@ mod tests {
             assert!(listing.data.is_empty() && problem.is_some_and(|problem| problem.code == code));
         }
         assert_eq!(read(Code::Malformed).err().map(|problem| problem.code), Some(Code::Malformed));
+    }
+
+    #[test]
+    fn a_short_page_that_goes_on_says_how_far_back_was_looked() {
+        let at = keybell_core::Timestamp::from_seconds(1_795_447_916);
+        let cursor = keybell_core::DeliveryId::first_of(at).to_string();
+        let listing = |entries: u32, next_cursor: Option<&str>| Listing {
+            data: vec![(); entries as usize],
+            next_cursor: next_cursor.map(str::to_owned),
+        };
+        let to = |listing: &Listing<()>| {
+            looked_to::<keybell_core::id::kind::Delivery, _>(listing).map(When::exact)
+        };
+        assert_eq!(to(&listing(0, Some(&cursor))), Some(at.to_string()));
+        assert_eq!(to(&listing(PAGE_LIMIT_DEFAULT - 1, Some(&cursor))), Some(at.to_string()));
+        assert_eq!(to(&listing(PAGE_LIMIT_DEFAULT, Some(&cursor))), None, "the page is full");
+        assert_eq!(to(&listing(3, None)), None, "there is no more");
     }
 }

@@ -21,6 +21,7 @@ mod listed;
 mod members;
 mod overlap;
 mod overview;
+mod packed;
 mod period;
 mod pretty;
 mod reference;

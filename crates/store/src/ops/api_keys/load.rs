@@ -19,6 +19,10 @@ statements! {
             allowed_networks, rate_limits, metadata, updated_at, last_used_at, last_used_from FROM api_keys \
             WHERE (workspace_id, id) > ($1, $2) ORDER BY workspace_id, id LIMIT $3";
     COUNT = "SELECT COUNT(*) FROM api_keys";
+    COUNT_OF_WORKSPACE = "SELECT COUNT(*), COUNT(CASE WHEN k.revoked_at IS NULL AND k.enabled = 1 \
+                          AND (k.expires_at IS NULL OR k.expires_at > $2) THEN 1 END) FROM \
+                          (SELECT revoked_at, enabled, expires_at FROM api_keys WHERE workspace_id = $1 \
+                          ORDER BY id LIMIT $3) k";
 }
 
 /// What is stored where a list or an object is empty: most are, and a million of them need no parser.
@@ -107,6 +111,29 @@ impl Query for CountKeys {
 
     fn run(&self, tx: &mut dyn Read) -> Result<i64, StoreError> {
         Ok(tx.first(&COUNT, &[], |row| row.int(0))?.unwrap_or(0))
+    }
+}
+
+/// How many keys a workspace has.
+#[derive(Debug)]
+pub struct CountKeysOfWorkspace {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The present instant, which tells those that have expired.
+    pub now: Timestamp,
+    /// Most keys to count.
+    pub rows: i64,
+}
+
+impl Query for CountKeysOfWorkspace {
+    const NAME: &'static str = "api_keys.count_of_workspace";
+    /// All of them, and those that are active.
+    type Out = (i64, i64);
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let args = [(&self.workspace).into(), self.now.into(), self.rows.into()];
+        let counted = tx.first(&COUNT_OF_WORKSPACE, &args, |row| Ok((row.int(0)?, row.int(1)?)))?;
+        Ok(counted.unwrap_or_default())
     }
 }
 

@@ -117,6 +117,12 @@ pub(super) const STEPS: &[Step] = &[
             |list| format!("{:?}", list.into_iter().map(summary).collect::<Vec<_>>()),
         )
     }),
+    ("webhooks.names", |dice| {
+        read(webhooks::NamesOfWebhooks { workspace: dice.workspace(), rows: 1 + dice.small(3) })
+    }),
+    ("webhooks.count", |dice| {
+        read(webhooks::CountWebhooks { workspace: dice.workspace(), rows: 1 + dice.small(3) })
+    }),
     ("webhooks.load", |dice| {
         read_as(
             webhooks::LoadWebhooks {

@@ -32,6 +32,7 @@ pub(super) const STEPS: &[Step] = &[
             from: dice.pick(&[event_key(dice), EventKey::from_bytes([0; 16])]),
             event_type: dice.maybe(|dice| dice.text("type", 2)),
             rows: 1 + dice.small(5),
+            looked_at_max: 1 + dice.small(5),
         })
     }),
     ("deliveries.claim", |dice| {
@@ -109,6 +110,7 @@ pub(super) const STEPS: &[Step] = &[
                 _ => delivery_log::LastAnswer::None,
             }),
             rows: 1 + dice.small(5),
+            looked_at_max: 1 + dice.small(5),
         })
     }),
     ("delivery_log.read", |dice| {
@@ -168,7 +170,13 @@ pub(super) const STEPS: &[Step] = &[
             fact: dice.fact("delivery.resent"),
         })
     }),
-    ("resends.count", |dice| read(resends::CountMeant { meant: meant(dice), rows: 1 + dice.small(6) })),
+    ("resends.count", |dice| {
+        read(resends::CountMeant {
+            meant: meant(dice),
+            rows: 1 + dice.small(6),
+            past_successes: dice.once_in(2),
+        })
+    }),
     ("resends.insert", |dice| {
         write(resends::InsertResend {
             id: dice.id(3),

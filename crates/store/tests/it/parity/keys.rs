@@ -4,7 +4,7 @@ use keybell_core::key::{ApiKey, Counts, Digest, Environment, KeyId, KeyStatus, O
 use keybell_store::ops::{api_keys, operator_keys, retention, usage};
 
 use super::dice::Dice;
-use super::{Step, read_as, write, write_as};
+use super::{Step, read, read_as, write, write_as};
 
 pub(super) const STEPS: &[Step] = &[
     ("keys.insert", |dice| {
@@ -53,6 +53,13 @@ pub(super) const STEPS: &[Step] = &[
         })
     }),
     ("keys.count", |_| read_as(api_keys::CountKeys, |count| count.to_string())),
+    ("keys.count_of_workspace", |dice| {
+        read(api_keys::CountKeysOfWorkspace {
+            workspace: dice.workspace(),
+            now: dice.at(),
+            rows: 1 + dice.small(5),
+        })
+    }),
     ("keys.import", |dice| {
         let workspace = dice.workspace();
         let keys = (0..dice.small(3)).map(|_| {

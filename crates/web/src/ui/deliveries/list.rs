@@ -6,18 +6,19 @@ use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
 use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
+use keybell_core::id::kind;
 use keybell_core::{Problem, WebhookId};
 
 use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
 use crate::ui::download;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, list_page, loaded};
+use crate::ui::listed::{address, kept, list_page, loaded, looked_to};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
 use crate::ui::view::webhooks::WebhookPart;
-use crate::ui::webhooks::{event_type_names, head};
+use crate::ui::webhooks::{event_type_names, head_of};
 
 /// Deliveries on the page of a webhook.
 const LATEST: u32 = 10;
@@ -41,12 +42,14 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = loaded(app.list_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
-    let list = list_of(&here);
+    let (found, problem) = loaded(app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?).await)?;
+    let (list, looked_to) = (list_of(&here), looked_to::<kind::Delivery, _>(&found));
     let kept = kept(&query, &FILTERS);
     let whole = webhook_id.map_or_else(|| list.clone(), |id| of_webhook(&here, id));
     let webhook = webhook_id.and_then(|id| webhooks.get(id));
-    let head = webhook.map(|webhook| head(&here, webhook, Some(WebhookPart::Deliveries)));
+    let head = webhook.map(|webhook| {
+        head_of(&here, (webhook.id, &webhook.name, &webhook.created_by_id), Some(WebhookPart::Deliveries))
+    });
     let chosen = |known: &[(&'static str, &'static str)], name: &str| {
         known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
     };
@@ -68,6 +71,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
         download: (!deliveries.is_empty()).then(|| download::link(&list, &kept)),
         deliveries,
+        looked_to,
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,
         newest: whole,

@@ -9,10 +9,9 @@ mod resend;
 
 use std::collections::HashMap;
 
+use keybell_app::App;
 use keybell_app::deliveries::{DeliveryStatus, DeliverySummary};
-use keybell_app::page::PAGE_LIMIT_MAX;
-use keybell_app::webhooks::Webhook;
-use keybell_app::{App, Page};
+use keybell_app::webhooks::NamedWebhook;
 use keybell_core::grant::{ManageWebhooks, ReadPayloads, ReadWebhooks};
 use keybell_core::{Problem, WebhookId};
 
@@ -52,14 +51,13 @@ pub(super) fn of_event(here: &Inside, event: &str) -> String {
 }
 
 /// The workspace's webhooks, as far as the log speaks of them.
-pub(super) struct Webhooks(HashMap<WebhookId, Webhook>);
+pub(super) struct Webhooks(HashMap<WebhookId, NamedWebhook>);
 
 impl Webhooks {
     /// As many as a page has.
     pub(super) async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
-        let page = Page::new(Some(PAGE_LIMIT_MAX), None)?;
-        let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, page).await?;
-        Ok(Webhooks(listing.data.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
+        let names = app.webhook_names(here.grant::<ReadWebhooks>()?).await?;
+        Ok(Webhooks(names.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
     }
 
     /// A webhook's name, or its id where it has been deleted.
@@ -68,14 +66,14 @@ impl Webhooks {
     }
 
     /// A webhook that has not been deleted.
-    fn get(&self, webhook: WebhookId) -> Option<&Webhook> {
+    fn get(&self, webhook: WebhookId) -> Option<&NamedWebhook> {
         self.0.get(&webhook)
     }
 
     /// Whether the person may have this delivery made again.
     pub(super) fn may_resend(&self, here: &Inside, delivery: &DeliverySummary) -> bool {
         let is_theirs =
-            |webhook: &Webhook| webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by.id);
+            |webhook: &NamedWebhook| webhook.enabled && here.may::<ManageWebhooks>(&webhook.created_by_id);
         delivery.status != DeliveryStatus::Pending && self.get(delivery.webhook_id).is_some_and(is_theirs)
     }
 }

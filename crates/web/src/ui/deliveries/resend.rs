@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
-use keybell_app::deliveries::{DeliveryStatus, Resending};
+use keybell_app::deliveries::{AboutToResend, DeliveryStatus, Resending};
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, DeliveryId, Grant, Problem};
 
@@ -89,11 +89,12 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     about.extend(filter.event_type.clone().map(|name| ("Event type", name)));
     about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));
     about.extend(query.some("answer").map(|answer| ("Last answer", answer)));
-    let deliveries = app.resend_deliveries(grant, filter, Resending::Count).await?;
+    let AboutToResend { deliveries, or_more } = app.about_to_resend(grant, filter).await?;
     let (list, kept) = (list_of(&here), kept(&query, &FILTERS));
     Ok(page(&ResendPage {
         frame: here.frame(Section::Deliveries),
         deliveries,
+        or_more,
         about,
         action: format!("{list}/resend"),
         back: address(&list, &kept, None),

@@ -5,12 +5,13 @@ use axum::response::Response;
 use keybell_app::events::{EventFilter, EventSummary};
 use keybell_app::{App, Page};
 use keybell_core::grant::{ReadDeliveries, ReadPayloads};
+use keybell_core::id::kind;
 
 use super::list_of;
 use crate::problem::Answer;
 use crate::ui::between::Between;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, list_page, loaded};
+use crate::ui::listed::{address, kept, list_page, loaded, looked_to};
 use crate::ui::signed::Inside;
 use crate::ui::view::events::{EventRow, EventsPage};
 use crate::ui::view::frame::Section;
@@ -28,7 +29,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let filter = EventFilter { event_type: event_type.clone(), from: between.from, until: between.until };
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = loaded(app.list_events(grant, filter, Page::new(None, cursor)?).await)?;
+    let (found, problem) = loaded(app.glance_at_events(grant, filter, Page::new(None, cursor)?).await)?;
     let list = list_of(&here);
     let kept = kept(&query, &FILTERS);
     let view = EventsPage {
@@ -39,6 +40,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         period: between.fields,
         is_filtered: !kept.is_empty(),
         failed: problem.is_some(),
+        looked_to: looked_to::<kind::Event, _>(&found),
         events: found.data.into_iter().map(|event| row(&here, event)).collect(),
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,

@@ -81,7 +81,8 @@ fn sent(page: &str, query: &Fields, headers: &HeaderMap) -> Response {
     let workspace = WorkspaceId::parse(query.one("workspace")).map(|id| id.to_string());
     let kept_on = workspace.as_ref().map(|id| format!("?workspace={id}")).unwrap_or_default();
     let page = page.replace(WORKSPACE, workspace.as_deref().unwrap_or("current")).replace(QUERY, &kept_on);
-    let tag = format!("\"{:016x}\"", fingerprint(page.as_bytes()));
+    // A weak one: packed or not, it is the same page.
+    let tag = format!("W/\"{:016x}\"", fingerprint(page.as_bytes()));
     let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response =
         if is_known { StatusCode::NOT_MODIFIED.into_response() } else { Html(page).into_response() };

@@ -44,6 +44,7 @@ impl Sample<'_> {
             is_filtered: !self.word.is_empty(),
             failed,
             events: self.some(|| vec![row(2), row(0)]),
+            looked_to: self.full.then(|| When::at(at(-9))),
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
             newest: list.clone(),

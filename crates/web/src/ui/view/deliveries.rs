@@ -32,6 +32,8 @@ pub struct DeliveriesPage {
     pub failed: bool,
     /// The deliveries, newest first.
     pub deliveries: Vec<DeliveryRow>,
+    /// How far back was looked, where the page is short though there is more to look at.
+    pub looked_to: Option<When>,
     /// Where the deliveries before these are.
     pub older: Option<String>,
     /// Whether this is not the first part of the list.
@@ -65,6 +67,8 @@ pub struct ResendPage {
     pub list: String,
     /// How many they are.
     pub deliveries: u64,
+    /// Whether there may be more than were counted.
+    pub or_more: bool,
     /// Which: what is said of them, and its value.
     pub about: Vec<(&'static str, String)>,
     /// Where the form goes.

@@ -29,6 +29,8 @@ pub struct EventsPage {
     pub failed: bool,
     /// The events, newest first.
     pub events: Vec<EventRow>,
+    /// How far back was looked, where the page is short though there is more to look at.
+    pub looked_to: Option<When>,
     /// Where the events before these are.
     pub older: Option<String>,
     /// Whether this is not the first part of the list.

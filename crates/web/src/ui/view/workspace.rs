@@ -62,11 +62,11 @@ pub struct OverviewPage {
     /// How many keys can be used, and `+` where there are more than were counted.
     pub keys_active: String,
     /// How many there are besides.
-    pub keys_other: usize,
+    pub keys_other: i64,
     /// How many webhooks are on.
     pub webhooks_active: String,
     /// How many are off or failing.
-    pub webhooks_other: usize,
+    pub webhooks_other: i64,
     /// How the keys were used, where there are any.
     pub keys_chart: Option<Chart>,
     /// How deliveries went, where there are webhooks.

@@ -60,14 +60,23 @@ async fn webhook_of(app: &App, here: &Inside, id: &str) -> Result<Webhook, Probl
 }
 
 /// The head of a webhook's pages, of which `open` is open.
-pub(in crate::ui) fn head(here: &Inside, webhook: &Webhook, open: Option<WebhookPart>) -> WebhookHead {
+fn head(here: &Inside, webhook: &Webhook, open: Option<WebhookPart>) -> WebhookHead {
+    head_of(here, (webhook.id, &webhook.name, &webhook.created_by.id), open)
+}
+
+/// The same for one of which no more is known than its name: its id, its name, and the id of whoever made it.
+pub(in crate::ui) fn head_of(
+    here: &Inside,
+    (id, name, made_by): (WebhookId, &str, &str),
+    open: Option<WebhookPart>,
+) -> WebhookHead {
     let list = list_of(here);
     WebhookHead {
-        href: format!("{list}/{}", webhook.id),
+        href: format!("{list}/{id}"),
         list,
-        name: webhook.name.clone(),
-        deliveries: of_webhook(here, webhook.id),
-        may_manage: here.may::<ManageWebhooks>(&webhook.created_by.id),
+        name: name.to_owned(),
+        deliveries: of_webhook(here, id),
+        may_manage: here.may::<ManageWebhooks>(made_by),
         open,
     }
 }

@@ -71,6 +71,16 @@ impl<'a> Browser<'a> {
         self.client().with("accept", "text/event-stream").post_form(&form.action, &fields).await
     }
 
+    /// What a browser that takes it packed is sent for a form, as it comes and not followed.
+    pub(super) async fn answer_packed(&self, form: &Form) -> Answer {
+        let fields: Vec<(&str, &str)> =
+            form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.client()
+            .with("accept-encoding", "gzip, deflate, br, zstd")
+            .post_form(&form.action, &fields)
+            .await
+    }
+
     async fn follow(&mut self, path: &str, mut answer: Answer) -> Page {
         let mut path = path.to_owned();
         for _ in 0..5 {

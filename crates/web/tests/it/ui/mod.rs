@@ -11,6 +11,7 @@ mod events;
 mod everywhere;
 mod keys;
 mod members;
+mod packed;
 mod reference;
 mod resend;
 mod verify;
