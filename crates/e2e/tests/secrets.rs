@@ -159,7 +159,7 @@ fn must_not_be_on_disk(installation: &Installation, secrets: &[Secret]) {
         all.extend(bytes);
     }
     // Were it not for this, files that nothing was written to would do as well.
-    for written in ["Copper in 2027", "TRACE", "Nightly import"] {
+    for written in ["Copper in 2027", " WARN ", "Nightly import"] {
         assert!(
             all.windows(written.len()).any(|window| window == written.as_bytes()),
             "{written:?} is nowhere"
