@@ -110,7 +110,10 @@ impl Browser {
             });
             self.evaluate(&axe).await;
         }
-        let script = "return axe.run(document, {resultTypes: ['violations'], preload: false}).then(found => found.violations.flatMap(\
+        // A page without a style of its own has the browser's background, which axe-core takes for white in the dark, too.
+        let script = "const root = document.documentElement, bare = it => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)';
+             if (bare(root) && bare(document.body)) root.style.backgroundColor = 'Canvas';
+             return axe.run(document, {resultTypes: ['violations'], preload: false}).then(found => found.violations.flatMap(\
              rule => rule.nodes.map(node => rule.id + ': ' + rule.help + ' at ' + node.target.join(' ') + ' — ' + node.failureSummary)));";
         serde_json::from_value(self.evaluate(script).await).expect("axe-core was asked for a list of lines")
     }
