@@ -137,6 +137,12 @@ impl Browser {
         .await;
     }
 
+    /// The values of the cookies that the server set.
+    pub async fn cookies(&self) -> Vec<String> {
+        let cookies = self.driver.get_all_cookies().await.expect("a browser has its cookies");
+        cookies.into_iter().map(|cookie| cookie.value).collect()
+    }
+
     /// Forgets who is signed in.
     pub async fn forget(&self) {
         self.driver.delete_all_cookies().await.expect("a browser can forget");
@@ -150,6 +156,11 @@ impl Browser {
     /// Goes back one page.
     pub async fn back(&self) {
         self.driver.back().await.expect("there is a page to go back to");
+    }
+
+    /// Goes forward one page, after going back.
+    pub async fn forward(&self) {
+        self.driver.forward().await.expect("there is a page to go forward to");
     }
 
     /// What stood on the console since it was last asked, a line for each entry: errors of scripts, and what the

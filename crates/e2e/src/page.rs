@@ -110,7 +110,10 @@ impl Browser {
             });
             self.evaluate(&axe).await;
         }
-        let script = "return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.flatMap(\
+        // A page without a style of its own has the browser's background, which axe-core takes for white in the dark, too.
+        let script = "const root = document.documentElement, bare = it => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)';
+             if (bare(root) && bare(document.body)) root.style.backgroundColor = 'Canvas';
+             return axe.run(document, {resultTypes: ['violations'], preload: false}).then(found => found.violations.flatMap(\
              rule => rule.nodes.map(node => rule.id + ': ' + rule.help + ' at ' + node.target.join(' ') + ' — ' + node.failureSummary)));";
         serde_json::from_value(self.evaluate(script).await).expect("axe-core was asked for a list of lines")
     }
@@ -131,13 +134,24 @@ impl Browser {
     /// Looks at the present page as every page is looked at: axe-core finds nothing, nothing stands on the console, and
     /// nothing is wider than the window. What is wrong is kept for [`Browser::close`], so that one run tells of all pages.
     pub async fn check(&self) {
-        let mut wrong = self.accessibility().await;
-        wrong.extend(self.console_but_refusal().await);
+        let found = self.accessibility().await;
+        self.note(found).await;
+        self.check_calm().await;
+    }
+
+    /// Without axe-core: nothing stands on the console, and nothing is wider than the window.
+    pub async fn check_calm(&self) {
+        let mut wrong = self.console_but_refusal().await;
         let script = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         let widths = self.evaluate(script).await;
         if widths[0].as_u64() > widths[1].as_u64() {
             wrong.push(format!("the page is wider than its window: {widths}"));
         }
+        self.note(wrong).await;
+    }
+
+    /// Keeps what is wrong with the present page for [`Browser::close`].
+    pub async fn note(&self, wrong: Vec<String>) {
         let path = self.path().await;
         self.wrong.borrow_mut().extend(wrong.into_iter().map(|what| format!("{path}\n    {what}")));
     }

@@ -16,6 +16,8 @@ const SECTIONS: [&str; 9] = [
     "webhooks",
     "workspaces",
 ];
+/// One of the problems that the API answers with; each has a page that explains it.
+const PROBLEM: &str = "rate_limited";
 /// Of the pages of a key.
 const OF_A_KEY: [(&str, &str); 4] =
     [("key", ""), ("key-edit", "/edit"), ("key-revoke", "/revoke"), ("key-rotate", "/rotate")];
@@ -67,6 +69,9 @@ impl Places {
             SECTIONS.map(|section| place(&format!("reference-{section}"), format!("/docs/api/{section}"))),
         );
 
+        outside.push(place("problems", "/problems".to_owned()));
+        outside.push(place("problem", format!("/problems/{PROBLEM}")));
+
         let settings = format!("/w/{workspace}/settings");
         let developer = format!("{settings}/advanced/developer");
         let mut inside = vec![
@@ -105,14 +110,15 @@ impl Places {
         of_developer("event", format!("/events/{event}"));
         of_developer("catalogue", "/event-catalogue".to_owned());
         of_developer("event-type", format!("/event-catalogue/{event_type}"));
-        Places { outside, inside, ids: vec![key, webhook, delivery, event, event_type] }
+        Places { outside, inside, ids: vec![key, webhook, delivery, event, event_type, PROBLEM.to_owned()] }
     }
 
-    /// Whether a link to `path` leads to one of these pages, or to one like it of another thing. The start only leads on.
+    /// Whether a link to `path` leads to one of these pages, or to one like it of another thing. The start only leads
+    /// on, and the API's description is for programs.
     pub fn lead_to(&self, path: &str) -> bool {
         let bare = |path: &str| path.split(['?', '#']).next().unwrap_or_default().to_owned();
         let path = bare(path);
-        path == "/"
+        ["/", "/openapi.json"].contains(&&*path)
             || self.outside.iter().chain(&self.inside).any(|place| {
                 let place = bare(&place.path);
                 let (ours, theirs): (Vec<_>, Vec<_>) =

@@ -1,6 +1,8 @@
 //! The steps of the help centre, in its words, for whoever tells a story with them: each begins on the page where a person
 //! stands, goes by what is written on it, and ends where it says that it is done.
 
+use keybell_testkit::installation::Installation;
+
 use crate::person::Person;
 use crate::role::Role::{Button, CheckBox, Heading, Link, Switch};
 
@@ -13,6 +15,18 @@ pub struct CopiedKey {
 }
 
 impl Person {
+    /// Follows the one-time link of a new installation, names the workspace and chooses a password.
+    pub async fn set_up(&self, link: &str, workspace: &str, password: &str) {
+        self.browser.go(link).await;
+        self.browser.find(Heading, "Set up your workspace").await;
+        self.write("Workspace", workspace).await;
+        self.write("Your name", "Ada Lovelace").await;
+        self.write("E-mail", "ada@example.com").await;
+        self.write("Password", password).await;
+        self.press(Button, "Create the workspace").await;
+        self.browser.find(Heading, workspace).await;
+    }
+
     /// Signs in with e-mail address and password, to the workspace called `workspace`.
     pub async fn sign_in(&self, email: &str, password: &str, workspace: &str) {
         self.browser.go("/").await;
@@ -126,4 +140,11 @@ impl Person {
         self.press(Button, "Delete").await;
         self.browser.find(Heading, "Webhooks").await;
     }
+}
+
+/// The one-time link that a new installation prints.
+pub fn set_up_link(installation: &mut Installation) -> String {
+    let said = installation.wait_for_line(|line| line.contains("/setup/")).expect("it prints the link");
+    let link = said.split_whitespace().find(|word| word.starts_with("http"));
+    link.expect("the line has a link").to_owned()
 }

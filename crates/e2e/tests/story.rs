@@ -5,6 +5,7 @@ use keybell_e2e::api::Api;
 use keybell_e2e::browser::{Browser, Look};
 use keybell_e2e::person::{Hand, Person};
 use keybell_e2e::role::Role::{Button, CheckBox, Heading, Link, Switch};
+use keybell_e2e::steps::set_up_link;
 use keybell_testkit::installation::{Installation, Profile};
 use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::{Value, json};
@@ -48,20 +49,10 @@ impl Story {
 
     /// The first owner comes by the one-time link, names the workspace and chooses a password.
     async fn set_up(&mut self) {
-        let said =
-            self.installation.wait_for_line(|line| line.contains("/setup/")).expect("it prints the link");
-        let link =
-            said.split_whitespace().find(|word| word.starts_with("http")).expect("the line has a link");
-        let browser = self.browser();
-        browser.go(link).await;
-        browser.find(Heading, "Set up your workspace").await;
+        let link = set_up_link(&mut self.installation);
+        self.browser().go(&link).await;
         self.look("set-up").await;
-        browser.fill("Workspace", "Acme Research").await;
-        browser.fill("Your name", "Ada Lovelace").await;
-        browser.fill("E-mail", "ada@example.com").await;
-        browser.fill("Password", "correct horse battery staple").await;
-        browser.click(Button, "Create the workspace").await;
-        browser.find(Heading, "Acme Research").await;
+        self.person.set_up(&link, "Acme Research", "correct horse battery staple").await;
         self.look("workspace").await;
     }
 
