@@ -114,11 +114,12 @@ impl Places {
     }
 
     /// Whether a link to `path` leads to one of these pages, or to one like it of another thing. The start only leads
-    /// on, and the API's description is for programs.
+    /// on, the API's description is for programs, and a list as a file is no page.
     pub fn lead_to(&self, path: &str) -> bool {
         let bare = |path: &str| path.split(['?', '#']).next().unwrap_or_default().to_owned();
         let path = bare(path);
         ["/", "/openapi.json"].contains(&&*path)
+            || path.ends_with(".csv")
             || self.outside.iter().chain(&self.inside).any(|place| {
                 let place = bare(&place.path);
                 let (ours, theirs): (Vec<_>, Vec<_>) =

@@ -6,6 +6,7 @@ if (test) {
   const state = document.querySelector("[data-test-state]");
   const place = document.querySelector("[data-tested]");
   const button = test.querySelector("button[type='submit']");
+  let sending = false;
 
   const say = (tone, text) => {
     state.className = `note ${tone}`;
@@ -87,7 +88,10 @@ if (test) {
 
   test.addEventListener("submit", async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    if (sending) return;
+    // Not disabled: whoever pressed it by keyboard keeps their place.
+    sending = true;
+    button.setAttribute("aria-disabled", "true");
     place.replaceChildren();
     say("", "Sending …");
     const lost = "What came of the test is not known: the connection was lost, or you are signed out. Load the page again.";
@@ -96,7 +100,9 @@ if (test) {
     } catch {
       say("bad", lost);
     }
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
+    button.querySelector("[data-label]").textContent = "Send another test";
+    sending = false;
     delete test.dataset.sent;
   });
 }
