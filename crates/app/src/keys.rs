@@ -45,7 +45,8 @@ pub struct IssuedKey {
 impl App {
     /// How many keys the workspace has.
     pub async fn count_keys(&self, grant: Grant<ReadKeys>) -> Result<Counted, Problem> {
-        let count = CountKeysOfWorkspace { workspace: grant.workspace(), now: self.now(), rows: COUNTED_MAX };
+        let count =
+            CountKeysOfWorkspace { workspace: grant.workspace(), now: self.now(), rows: COUNTED_MAX + 1 };
         Ok(Counted::of(self.store().read(count).await.map_err(of_store)?))
     }
 

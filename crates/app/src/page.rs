@@ -22,9 +22,9 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Of what was counted up to [`COUNTED_MAX`].
+    /// Of what was counted up to one more than [`COUNTED_MAX`].
     pub(crate) fn of((all, active): (i64, i64)) -> Counted {
-        Counted { all, active, or_more: all >= COUNTED_MAX }
+        Counted { all, active, or_more: all > COUNTED_MAX }
     }
 }
 
@@ -111,6 +111,12 @@ mod tests {
         for other in ["", "1", "x.y", ".y"] {
             assert_eq!(read_cursor(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn as_many_as_are_counted_are_all_and_one_more_may_not_be() {
+        assert!(!Counted::of((COUNTED_MAX, 1)).or_more);
+        assert!(Counted::of((COUNTED_MAX + 1, 1)).or_more);
     }
 
     #[test]

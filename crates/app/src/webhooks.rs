@@ -71,7 +71,7 @@ impl App {
 
     /// How many webhooks the workspace has.
     pub async fn count_webhooks(&self, grant: Grant<ReadWebhooks>) -> Result<Counted, Problem> {
-        let count = CountWebhooks { workspace: grant.workspace(), rows: COUNTED_MAX };
+        let count = CountWebhooks { workspace: grant.workspace(), rows: COUNTED_MAX + 1 };
         Ok(Counted::of(self.store().read(count).await.map_err(of_store)?))
     }
 
