@@ -71,7 +71,7 @@ pub(super) async fn file<R: Rows>(
         kept: kept(query, filters),
         written: 0,
     };
-    let mut reading = Reading { app, here, rows, sheet, cursor: query.some("cursor") };
+    let mut reading = Reading { app, here, rows, sheet, cursor: query.cursor() };
     // Read before anything is answered, so that a refusal is a page.
     let first = reading.read().await?;
     let later = stream::try_unfold(reading, |mut reading| async move {

@@ -51,6 +51,11 @@ impl Fields {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
+    /// Where a page begins that is not the first: just as it was given, since white space may belong to it.
+    pub(super) fn cursor(&self) -> Option<String> {
+        Some(self.one("cursor")).filter(|cursor| !cursor.is_empty()).map(str::to_owned)
+    }
+
     /// Every value of `name`.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())

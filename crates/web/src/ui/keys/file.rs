@@ -20,8 +20,12 @@ struct Keys(KeyFilter);
 /// The file of what the list's page shows by the same filter.
 pub(super) async fn download(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let filter = filter(&query);
+    // A filter that is not understood would make a file of everything.
     if filter.status.is_none() && query.some("status").is_some() {
         return Err(Problem::field("status", "invalid", "is no status of a key").into());
+    }
+    if filter.environment.is_none() && query.some("environment").is_some() {
+        return Err(Problem::field("environment", "invalid", "must be live or test").into());
     }
     let list = list_of(&here);
     Ok(download::file(app, here, &query, &list, &FILTERS, Keys(filter)).await?)

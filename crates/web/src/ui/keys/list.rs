@@ -44,7 +44,7 @@ pub(super) const FILTERS: [&str; 4] = ["q", "status", "environment", "sort"];
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let filter = filter(&query);
     let KeyFilter { status, environment, search, sort } = filter.clone();
-    let cursor = query.some("cursor");
+    let cursor = query.cursor();
     let is_later_page = cursor.is_some();
     let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
     let now = app.now();

@@ -108,6 +108,7 @@ async fn a_file_has_what_its_filter_means_and_says_what_it_does_not_understand()
     assert_eq!(column(&rows(&file.answer, "api-keys"), "name"), ["Reimport", "Import"]);
     for odd in [
         format!("{developer}/api-keys.csv?status=gone"),
+        format!("{developer}/api-keys.csv?environment=gone"),
         format!("{developer}/deliveries.csv?status=gone"),
         format!("{developer}/deliveries.csv?webhook_id=x"),
         format!("/w/{workspace}/settings/advanced/audit-log.csv?from=soon"),

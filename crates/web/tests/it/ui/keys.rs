@@ -184,6 +184,17 @@ async fn the_list_is_searched_filtered_and_turned_by_its_address() {
     let next = browser.open(&sorted.link("Next page")).await.is(200);
     assert_eq!((next.all("tbody tr").len(), name(&next).as_deref()), (10, Some("Key 50 & more")));
     assert_eq!(browser.open(&next.link("First page")).await.all("tbody tr").len(), 50);
+    // A name may begin with white space, also where a page ends.
+    for number in 0..51 {
+        let name = format!("\u{3000}odd {number:02}");
+        app.operator()
+            .post(&format!("/v1/workspaces/{workspace}/api-keys"), json!({ "name": name }))
+            .await
+            .done(201);
+    }
+    let odd = browser.open(&format!("/w/{workspace}{LIST}?sort=name&q=odd")).await.is(200);
+    let rest = browser.open(&odd.link("Next page")).await.is(200);
+    assert_eq!((odd.all("tbody tr").len(), rest.all("tbody tr").len()), (50, 1));
     let test = browser.open(&format!("/w/{workspace}{LIST}?environment=test")).await.is(200);
     assert!(test.text().contains("No key fits this search."), "{}", test.text());
     let none = browser.open(&format!("/w/{workspace}{LIST}?q=nothing")).await.is(200);
