@@ -58,9 +58,14 @@ pub fn status(problem: &Problem) -> StatusCode {
 /// The problem that `response` carries and that nobody has written out yet, logged if it is a fault of ours.
 pub fn take(response: &mut Response, request_id: &RequestId) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
-    metrics::counter!("keybell_problems_total", "code" => problem.code.as_str()).increment(1);
-    log(&problem, request_id);
+    count(&problem, request_id);
     Some(problem)
+}
+
+/// Counts and logs a refusal or a fault. For those that no answer carries, since theirs has begun.
+pub(crate) fn count(problem: &Problem, request_id: &RequestId) {
+    metrics::counter!("keybell_problems_total", "code" => problem.code.as_str()).increment(1);
+    log(problem, request_id);
 }
 
 /// The document of RFC 9457. `base` is the public URL, without a slash at its end.

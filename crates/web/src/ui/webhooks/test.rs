@@ -1,5 +1,6 @@
 //! Send test: a real request to the webhook, and what came back, on the same page: as it happens where the page has scripts.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
@@ -12,6 +13,7 @@ use super::form::manageable;
 use super::tested::told;
 use super::{event_type_names, head, list_of};
 use crate::problem::Answer;
+use crate::request_id::RequestId;
 use crate::ui::deliveries::shown;
 use crate::ui::event_stream::wants_events;
 use crate::ui::fields::Form;
@@ -35,6 +37,7 @@ pub(super) async fn send(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    Extension(request): Extension<RequestId>,
     headers: HeaderMap,
     form: Form,
 ) -> Answer<Response> {
@@ -42,7 +45,7 @@ pub(super) async fn send(
     let webhook = manageable(&app, &here, &id).await?;
     let event_type = form.some("event_type");
     if wants_events(&headers) {
-        return Ok(told(app, grant, webhook.id, event_type));
+        return Ok(told(app, grant, webhook.id, event_type, request));
     }
     let chosen = event_type.as_deref().unwrap_or_default();
     match app.test_webhook(grant, webhook.id, event_type.as_deref()).await {

@@ -9,6 +9,8 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Grant, WebhookId};
 use serde::Serialize;
 
+use crate::problem;
+use crate::request_id::RequestId;
 use crate::ui::deliveries::shown;
 use crate::ui::event_stream::event_stream;
 use crate::ui::view::deliveries::{AttemptView, Message};
@@ -44,6 +46,7 @@ pub(super) fn told(
     grant: Grant<ManageWebhooks>,
     webhook: WebhookId,
     event_type: Option<String>,
+    request: RequestId,
 ) -> Response {
     // Browsers pass an event over that has no data.
     let sending = Event::default().event(SENDING).data(SENDING);
@@ -51,7 +54,10 @@ pub(super) fn told(
         let tested = app.test_webhook(grant, webhook, event_type.as_deref()).await;
         let over = match tested {
             Ok(attempt) => Event::default().event(OUTCOME).json_data(of(shown(attempt, true))),
-            Err(problem) => Event::default().event(REFUSED).json_data(&problem.detail),
+            Err(problem) => {
+                problem::count(&problem, &request);
+                Event::default().event(REFUSED).json_data(&problem.detail)
+            }
         };
         over.expect("texts can be written as JSON")
     };
