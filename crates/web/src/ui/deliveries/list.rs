@@ -69,7 +69,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         live: (!is_later_page).then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
-        download: (!deliveries.is_empty()).then(|| download::link(&list, &kept)),
+        download: (!deliveries.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
         deliveries,
         looked_to,
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
