@@ -119,7 +119,7 @@ impl Places {
         let bare = |path: &str| path.split(['?', '#']).next().unwrap_or_default().to_owned();
         let path = bare(path);
         ["/", "/openapi.json"].contains(&&*path)
-            || path.ends_with(".csv")
+            || path.strip_suffix(".csv").is_some()
             || self.outside.iter().chain(&self.inside).any(|place| {
                 let place = bare(&place.path);
                 let (ours, theirs): (Vec<_>, Vec<_>) =
