@@ -1,7 +1,7 @@
 //! The list of routes. The router is made from it, so that nothing is answered that is not in the list.
 //!
 //! A module gives its routes as [`Routes`], which says of each what it serves and for whom. The tests ask for the list by
-//! [`crate::routes`], and hold each route to what its kind promises: headers, methods, who is refused and how.
+//! [`crate::routes()`], and hold each route to what its kind promises: headers, methods, who is refused and how.
 
 use axum::Router;
 use axum::handler::Handler;
