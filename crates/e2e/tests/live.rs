@@ -4,26 +4,15 @@ use std::time::Duration;
 
 use keybell_e2e::api::Api;
 use keybell_e2e::browser::{Browser, Look};
-use keybell_e2e::role::Role::{Button, Heading, Link, Switch};
+use keybell_e2e::person::{Hand, Person};
+use keybell_e2e::role::Role::{Heading, Link, Switch};
+use keybell_e2e::steps::set_up_link;
 use keybell_testkit::installation::{Installation, Profile};
 use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::json;
 
 /// How long a delivery may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Signs the first owner in by the link that the server prints.
-async fn set_up(installation: &mut Installation, browser: &Browser) {
-    let said = installation.wait_for_line(|line| line.contains("/setup/")).expect("it prints the link");
-    let link = said.split_whitespace().find(|word| word.starts_with("http")).expect("the line has a link");
-    browser.go(link).await;
-    browser.fill("Workspace", "Acme Research").await;
-    browser.fill("Your name", "Ada Lovelace").await;
-    browser.fill("E-mail", "ada@example.com").await;
-    browser.fill("Password", "correct horse battery staple").await;
-    browser.click(Button, "Create the workspace").await;
-    browser.find(Heading, "Acme Research").await;
-}
 
 /// Waits until the list has `count` deliveries that were answered.
 async fn lists(browser: &Browser, count: usize) {
@@ -42,8 +31,9 @@ async fn what_happens_is_told_again_after_the_server_was_killed() {
     installation.serve().expect("keybell starts");
     let platform = Api::new(installation.address(), &key);
     platform.must("POST", "/v1/event-types", &json!({"name": "portfolio.updated"}));
-    let browser = Browser::open(&installation.url(""), Look::default()).await;
-    set_up(&mut installation, &browser).await;
+    let person = Person::new(Browser::open(&installation.url(""), Look::default()).await, Hand::Pointer);
+    person.set_up(&set_up_link(&mut installation), "Acme Research", "correct horse battery staple").await;
+    let browser = &person.browser;
     let workspaces = platform.must("GET", "/v1/workspaces", &json!(null));
     let workspace = workspaces["data"][0]["id"].as_str().expect("there is one").to_owned();
     let of_workspace = |part: &str| format!("/v1/workspaces/{workspace}/{part}");
@@ -52,9 +42,7 @@ async fn what_happens_is_told_again_after_the_server_was_killed() {
     let publish =
         || platform.must("POST", &of_workspace("events"), &json!({"type": "portfolio.updated", "data": {}}));
 
-    browser.click(Link, "Settings").await;
-    browser.click(Button, "Advanced Settings").await;
-    browser.click(Link, "Developer").await;
+    person.open_developer().await;
     browser.click(Link, "Deliveries").await;
     browser.find(Heading, "No deliveries yet").await;
     let live = async || browser.attribute(Switch, "Live", "aria-checked").await;
@@ -62,7 +50,7 @@ async fn what_happens_is_told_again_after_the_server_was_killed() {
     browser.click(Switch, "Live").await;
     browser.sees("Waiting for deliveries").await;
     publish();
-    lists(&browser, 1).await;
+    lists(browser, 1).await;
     browser.sees("1 new").await;
     assert_eq!(browser.console().await, [""; 0]);
 
@@ -71,7 +59,7 @@ async fn what_happens_is_told_again_after_the_server_was_killed() {
     installation.serve().expect("keybell starts again");
     publish();
     receiver.wait_for(2, PATIENCE).await;
-    lists(&browser, 2).await;
+    lists(browser, 2).await;
     browser.sees("2 new").await;
     assert_eq!(live().await.as_deref(), Some("true"), "nobody had to switch it on again");
 
@@ -86,11 +74,11 @@ async fn what_happens_is_told_again_after_the_server_was_killed() {
         "two rows and a choice of the filter"
     );
     browser.click(Switch, "Live").await;
-    lists(&browser, 3).await;
+    lists(browser, 3).await;
 
     // A browser notes by itself that nobody was there.
     let console = browser.console().await;
     let ours: Vec<_> = console.iter().filter(|line| !line.contains("net::ERR_")).collect();
     assert!(ours.is_empty(), "{ours:?}");
-    browser.close().await;
+    person.browser.close().await;
 }
