@@ -21,8 +21,8 @@ use super::signed::Inside;
 use super::view::parts::Download;
 use crate::envelope::base_url;
 
-/// Most rows of a file: a few megabytes and forty reads of the database for one click. What is more is in the next file,
-/// whose address stands in the last row.
+/// Most rows of a file: a few megabytes for one click, and forty reads of the database where the filter fits most of what is
+/// looked at; a rare one goes through everything. What is more is in the next file, whose address stands in the last row.
 pub(super) const ROWS_MAX: usize = 10_000;
 
 const _: () = assert!(ROWS_MAX.is_multiple_of(PAGE_LIMIT_MAX as usize), "a file is made of whole pages");
@@ -137,7 +137,7 @@ struct Sheet {
 impl Sheet {
     /// The lines of a part, and where to read on: nowhere, where the list or the file is at its end.
     fn lines(&mut self, part: Listing<Vec<String>>) -> (Vec<u8>, Option<String>) {
-        // All cells quoted, so that nothing depends on what a spreadsheet takes for a separator besides the comma.
+        // All cells quoted: a comma, a quote or a line's end inside one is part of it.
         let mut csv = WriterBuilder::new();
         let csv = csv.quote_style(QuoteStyle::Always).terminator(Terminator::CRLF);
         let mut csv = csv.from_writer(Vec::new());

@@ -31,7 +31,7 @@ use crate::ui::view::parts::When;
 const EVERY: Duration = Duration::from_secs(1);
 /// A look that takes long is made as much more rarely: live views together leave the readers to everybody else.
 const REST_PER_LOOK: u32 = 20;
-/// How far back a look goes: what is older changes unseen, and a filter that fits next to nothing does not read the whole log
+/// How far back a look goes from when the view began: what is older changes unseen, and a filter that fits next to nothing does not read the whole log
 /// once a second.
 const LOOKS_BACK: Duration = Duration::from_hours(1);
 /// Deliveries that are looked at: more in a second than anybody reads. What is further down changes unseen until the page is
