@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -32,10 +32,12 @@ pub(super) struct Connection {
     pub(super) prepared: HashMap<usize, Statement>,
 }
 
+type Driver = tokio_postgres::Connection<Socket, NoTlsStream>;
+
 /// The driver's side.
 pub(super) struct Wire {
     runtime: Runtime,
-    driver: tokio_postgres::Connection<Socket, NoTlsStream>,
+    driver: Driver,
     /// Whether the driver has come to its end, after which it must not be polled.
     over: bool,
 }
@@ -81,6 +83,17 @@ impl Connection {
         self.wire.wait(self.client.batch_execute(text))
     }
 
+    /// Has such statements run before whatever is asked next, and sends them together with it. How they ended is not told.
+    pub(super) fn control_before_next(&mut self, text: &str) -> Result<(), Error> {
+        self.wire.wait(self.client.simple_query_raw(text)).map(drop)
+    }
+
+    /// Sends such statements, and does not wait. How they ended is not told.
+    pub(super) fn control_soon(&mut self, text: &str) -> Result<(), Error> {
+        self.control_before_next(text)?;
+        self.wire.flush()
+    }
+
     /// Whether it is known to be lost.
     pub(super) fn is_over(&self) -> bool {
         self.wire.over || self.client.is_closed()
@@ -96,20 +109,32 @@ impl Wire {
         let mut answer = pin!(answer);
         let (driver, over) = (&mut self.driver, &mut self.over);
         self.runtime.block_on(poll_fn(|context| {
-            while !*over {
-                match driver.poll_message(context) {
-                    Poll::Ready(Some(Ok(_notice))) => {}
-                    Poll::Ready(Some(Err(error))) => {
-                        *over = true;
-                        return Poll::Ready(Err(error.into()));
-                    }
-                    Poll::Ready(None) => *over = true,
-                    Poll::Pending => break,
-                }
-            }
+            drive(driver, over, context)?;
             answer.as_mut().poll(context)
         }))
     }
+
+    /// Sends what is to be sent, as far as the socket takes it; the rest goes with the next waiting.
+    fn flush(&mut self) -> Result<(), Error> {
+        let (driver, over) = (&mut self.driver, &mut self.over);
+        self.runtime.block_on(poll_fn(|context| Poll::Ready(drive(driver, over, context))))
+    }
+}
+
+/// Lets the driver do what it can do at once.
+fn drive(driver: &mut Driver, over: &mut bool, context: &mut Context<'_>) -> Result<(), Error> {
+    while !*over {
+        match driver.poll_message(context) {
+            Poll::Ready(Some(Ok(_notice))) => {}
+            Poll::Ready(Some(Err(error))) => {
+                *over = true;
+                return Err(error);
+            }
+            Poll::Ready(None) => *over = true,
+            Poll::Pending => break,
+        }
+    }
+    Ok(())
 }
 
 /// What an error of the engine means for the transaction.

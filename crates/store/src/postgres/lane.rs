@@ -261,7 +261,12 @@ fn transaction(
     purpose: Purpose,
     jobs: &mut [Box<dyn Job>],
 ) -> Ended {
-    if let Err(error) = connection.control(purpose.begin(jobs)) {
+    // A query does not wait for its beginning, nor for its end: it has nothing to lose where one of them fails.
+    let began = match purpose {
+        Purpose::Read => connection.control_before_next(purpose.begin(jobs)),
+        Purpose::Write => connection.control(purpose.begin(jobs)),
+    };
+    if let Err(error) = began {
         return ended_by(Failure::of(&error), "begin a transaction", error);
     }
     for job in jobs {
@@ -282,9 +287,13 @@ fn transaction(
         drop(connection.control("ROLLBACK"));
         return ended;
     }
+    if purpose == Purpose::Read {
+        // Where this fails, the connection is lost, which whoever reads next finds out.
+        drop(connection.control_soon("COMMIT"));
+        return Ended::Committed;
+    }
     match connection.control("COMMIT") {
         Ok(()) => Ended::Committed,
-        Err(_) if purpose == Purpose::Read => Ended::Committed,
         Err(error) => match Failure::of(&error) {
             Failure::Lost => Ended::Over(Shared::new("commit; whether it was done is not known", error)),
             failure => ended_by(failure, "commit", error),
