@@ -1,13 +1,12 @@
 //! The audit log: read, and what its entries say. The ops themselves write them, in the transaction of the change.
 
 use keybell_core::grant::ReadAudit;
-use keybell_core::{AuditId, Grant, Problem, Timestamp};
+use keybell_core::{AuditId, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::ops::audit::{AuditFact, ListEntries};
 use serde_json::{Map, Value, json};
 
 pub use keybell_store::ops::audit::AuditEntry;
 
-use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
 /// Everything that entries tell of, in the order in which pages offer it. Those of `event_type`, `scope` and `operator_key`
@@ -44,6 +43,9 @@ pub const ACTIONS: [&str; 28] = [
     "workspace.edited",
 ];
 
+/// Entries that one look for those that fit two filters goes through: some milliseconds of a reader's time.
+const LOOKED_AT_MAX: i64 = 1_000;
+
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
@@ -60,25 +62,50 @@ pub struct AuditFilter {
 }
 
 impl App {
-    /// The audit log of a workspace, newest first.
+    /// The audit log of a workspace, newest first. The page is full wherever there are so many that fit, however long that
+    /// takes.
     pub async fn list_audit(
         &self,
         grant: Grant<ReadAudit>,
         filter: AuditFilter,
         page: Page,
     ) -> Result<Listing<AuditEntry>, Problem> {
-        let list = ListEntries {
-            workspace: grant.workspace(),
-            before: page.after(AuditId::parse)?,
-            from: filter.from,
-            until: filter.to,
-            actor_id: filter.actor,
-            action: filter.action,
-            target_id: filter.target,
-            rows: page.rows(),
+        self.look_at_audit(grant.workspace(), &filter, &page, usize::MAX).await
+    }
+
+    /// The same for a person who waits: where next to nothing fits, the page ends after a look at so many entries, and goes
+    /// on by its cursor.
+    pub async fn glance_at_audit(
+        &self,
+        grant: Grant<ReadAudit>,
+        filter: AuditFilter,
+        page: Page,
+    ) -> Result<Listing<AuditEntry>, Problem> {
+        self.look_at_audit(grant.workspace(), &filter, &page, 1).await
+    }
+
+    async fn look_at_audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        page: &Page,
+        looks: usize,
+    ) -> Result<Listing<AuditEntry>, Problem> {
+        let below = page.after(AuditId::parse)?.unwrap_or(AuditId::from_bytes([0xff; 16]));
+        let look = |below, rows| {
+            self.store().read(ListEntries {
+                workspace,
+                below,
+                from: filter.from,
+                until: filter.to,
+                actor_id: filter.actor.clone(),
+                action: filter.action.clone(),
+                target_id: filter.target.clone(),
+                rows,
+                looked_at_max: LOOKED_AT_MAX,
+            })
         };
-        let found = self.store().read(list).await.map_err(of_store)?;
-        Ok(page.listing(found, |entry| entry.id.to_string()))
+        page.looked(looks, below, look, |entry: &AuditEntry| entry.id).await
     }
 
     /// What an entry says: `action` was done to `target_id` at `at`. `changes` is an object, which never holds a secret.

@@ -23,9 +23,9 @@ use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
 /// Deliveries that one look for those that fit a filter goes through: some milliseconds of a reader's time.
-const LOOKED_AT_MAX: i64 = 5_000;
+const LOOKED_AT_MAX: i64 = 2_000;
 /// The same among those of one webhook, which lie apart: each is looked up by itself.
-const LOOKED_AT_OF_WEBHOOK_MAX: i64 = 1_500;
+const LOOKED_AT_OF_WEBHOOK_MAX: i64 = 1_000;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -261,11 +261,10 @@ impl App {
         let Some(range) = self.delivery_range(workspace, &filter).await? else {
             return Ok(Listing { data: Vec::new(), next_cursor: None });
         };
-        let (mut below, mut found, mut to) =
-            (after.map_or(range.below, |after| after.min(range.below)), Vec::new(), None);
+        let below = after.map_or(range.below, |after| after.min(range.below));
         let looked_at_max = if filter.webhook.is_some() { LOOKED_AT_OF_WEBHOOK_MAX } else { LOOKED_AT_MAX };
-        for _ in 0..looks {
-            let query = ListDeliveries {
+        let look = |below, rows| {
+            self.store().read(ListDeliveries {
                 workspace,
                 below,
                 from: range.from,
@@ -274,19 +273,13 @@ impl App {
                 event_type: filter.event_type.clone(),
                 status: filter.status.map(|status| status.as_str().to_owned()),
                 last_answer: filter.response_class.map(ResponseClass::stored),
-                rows: page.rows_after(found.len()),
+                rows,
                 looked_at_max,
-            };
-            let looked = self.store().read(query).await.map_err(of_store)?;
-            found.extend(looked.found);
-            to = looked.to;
-            let Some(to) = to else { break };
-            below = to;
-        }
-        let page = page.listing(found, |delivery: &LoggedDelivery| delivery.id.to_string());
+            })
+        };
+        let page = page.looked(looks, below, look, |delivery: &LoggedDelivery| delivery.id).await?;
         let data: Result<Vec<_>, _> = page.data.into_iter().map(summary).collect();
-        let next_cursor = page.next_cursor.or_else(|| to.map(|to| to.to_string()));
-        Ok(Listing { data: data?, next_cursor })
+        Ok(Listing { data: data?, next_cursor: page.next_cursor })
     }
 
     /// Which ids a filter means, by its times and its event; `None` where the event is not there.

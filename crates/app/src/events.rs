@@ -45,7 +45,7 @@ pub struct Published {
 }
 
 /// Events that one look for those of a type goes through: some milliseconds of a reader's time, since their data lie between.
-const LOOKED_AT_MAX: i64 = 2_500;
+const LOOKED_AT_MAX: i64 = 1_500;
 
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]
@@ -231,26 +231,20 @@ impl App {
     ) -> Result<Listing<EventSummary>, Problem> {
         let last = EventKey::from_bytes([0xff; 16]);
         let until = filter.until.map_or(last, EventKey::first_of);
-        let mut below = page.after(EventKey::parse)?.map_or(until, |after| after.min(until));
-        let (mut found, mut to) = (Vec::new(), None);
-        for _ in 0..looks {
-            let query = ListEvents {
+        let below = page.after(EventKey::parse)?.map_or(until, |after| after.min(until));
+        let look = |below, rows| {
+            self.store().read(ListEvents {
                 workspace,
                 below,
                 from: filter.from.map_or(EventKey::from_bytes([0; 16]), EventKey::first_of),
                 event_type: filter.event_type.clone(),
-                rows: page.rows_after(found.len()),
+                rows,
                 looked_at_max: LOOKED_AT_MAX,
-            };
-            let looked = self.store().read(query).await.map_err(of_store)?;
-            found.extend(looked.found);
-            to = looked.to;
-            let Some(to) = to else { break };
-            below = to;
-        }
-        let page = page.listing(found, |summary: &Summary| summary.key.to_string());
+            })
+        };
+        let page = page.looked(looks, below, look, |event: &Summary| event.key).await?;
         let data = page.data.into_iter().map(summary).collect();
-        Ok(Listing { data, next_cursor: page.next_cursor.or_else(|| to.map(|to| to.to_string())) })
+        Ok(Listing { data, next_cursor: page.next_cursor })
     }
 
     /// One event with its data.

@@ -1,6 +1,12 @@
 //! Lists in pages: newest first, by keyset, stable while things are added.
 
+use std::fmt::Display;
+
 use keybell_core::{Code, Problem, Timestamp};
+use keybell_store::StoreError;
+use keybell_store::ops::look::Looked;
+
+use crate::problems::of_store;
 
 /// Most entries of a page: enough for a table, little enough to answer quickly.
 pub const PAGE_LIMIT_MAX: u32 = 250;
@@ -66,11 +72,6 @@ impl Page {
         i64::from(self.limit) + 1
     }
 
-    /// The same where `found` entries were read already.
-    pub(crate) fn rows_after(&self, found: usize) -> i64 {
-        self.rows() - i64::try_from(found).unwrap_or(0)
-    }
-
     /// Where the page before this one ended, read by `parse`; `None` on the first page.
     pub fn after<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
@@ -86,6 +87,33 @@ impl Page {
         found.truncate(limit);
         let next_cursor = if more { found.last().map(cursor) } else { None };
         Listing { data: found, next_cursor }
+    }
+
+    /// The page of a log where a filter may fit next to nothing: up to `looks` looks, each from where the last one ended,
+    /// until the page is full. `look` is given an id, below which it looks, and how many entries are still wanted; `id_of`
+    /// says the id of one. A page that is not full goes on by its cursor where the last look ended.
+    pub(crate) async fn looked<T, I, F>(
+        &self,
+        looks: usize,
+        mut below: I,
+        look: impl Fn(I, i64) -> F,
+        id_of: impl Fn(&T) -> I,
+    ) -> Result<Listing<T>, Problem>
+    where
+        I: Copy + Display,
+        F: Future<Output = Result<Looked<T, I>, StoreError>>,
+    {
+        let (mut all, mut end) = (Vec::new(), None);
+        for _ in 0..looks {
+            let wanted = self.rows() - i64::try_from(all.len()).unwrap_or(0);
+            let Looked { found, to } = look(below, wanted).await.map_err(of_store)?;
+            all.extend(found);
+            end = to;
+            let Some(to) = to else { break };
+            below = to;
+        }
+        let page = self.listing(all, |entry| id_of(entry).to_string());
+        Ok(Listing { next_cursor: page.next_cursor.or_else(|| end.map(|end| end.to_string())), ..page })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The schema, as an ordered list of small forward steps in one text for both engines.
 //!
-//! Four words of the text are replaced by engine; comments and strings are left alone.
+//! Four words of the text are replaced by engine; comments and strings are left alone. What stands in a comment that begins
+//! with `/*postgres` is for that engine alone.
 
 use crate::open::OpenError;
 
@@ -46,11 +47,21 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
         name: "unsuccessful_deliveries",
         text: include_str!("../migrations/0006_unsuccessful_deliveries.sql"),
     },
+    Migration {
+        number: 7,
+        name: "audit_log_filters",
+        text: include_str!("../migrations/0007_audit_log_filters.sql"),
+    },
+    Migration { number: 8, name: "plain_counts", text: include_str!("../migrations/0008_plain_counts.sql") },
 ];
 
 /// Where the applied steps are remembered; in the same words as the steps.
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\
                        number INT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INT NOT NULL) CLUSTERED";
+
+/// How a comment begins that only PostgreSQL reads, and how it ends.
+const FOR_POSTGRES: &str = "/*postgres ";
+const END_OF_COMMENT: &str = "*/";
 
 /// Which engine's words to put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +86,12 @@ impl Dialect {
         }
     }
 
+    /// What a comment says that is for this engine alone.
+    fn only(self, comment: &str) -> Option<&str> {
+        let said = comment.strip_prefix(FOR_POSTGRES)?.strip_suffix(END_OF_COMMENT)?;
+        (self == Dialect::Postgres).then_some(said)
+    }
+
     /// A text of the schema in this engine's words.
     fn translate(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len() + text.len() / 4);
@@ -82,7 +99,7 @@ impl Dialect {
         while let Some(first) = rest.chars().next() {
             let length = token_length(rest, first);
             let (token, after) = rest.split_at(length);
-            out.push_str(self.word(token).unwrap_or(token));
+            out.push_str(self.only(token).or_else(|| self.word(token)).unwrap_or(token));
             rest = after;
         }
         out
@@ -103,6 +120,9 @@ impl Dialect {
 fn token_length(rest: &str, first: char) -> usize {
     match first {
         '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+        '/' if rest.starts_with(FOR_POSTGRES) => {
+            rest.find(END_OF_COMMENT).map_or(rest.len(), |end| end + END_OF_COMMENT.len())
+        }
         '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |end| end + 2),
         _ if is_word(first) => rest.find(|next| !is_word(next)).unwrap_or(rest.len()),
         _ => first.len_utf8(),
@@ -147,6 +167,17 @@ mod tests {
         assert_eq!(
             Dialect::Postgres.translate(text),
             "-- TEXT and INT\nCREATE TABLE t (text TEXT COLLATE \"C\", INTEGER BIGINT, x BYTEA DEFAULT 'INT') ; -- BYTES"
+        );
+    }
+
+    #[test]
+    fn what_is_for_postgres_alone_is_a_comment_elsewhere() {
+        let text =
+            "/* INT */ SELECT 1; /*postgres ALTER TABLE t ALTER c SET STORAGE EXTERNAL;*/ SELECT 'INT'";
+        assert_eq!(Dialect::Sqlite.translate(text), text.replacen("INT", "INTEGER", 1));
+        assert_eq!(
+            Dialect::Postgres.translate(text),
+            "/* BIGINT */ SELECT 1; ALTER TABLE t ALTER c SET STORAGE EXTERNAL; SELECT 'INT'"
         );
     }
 

@@ -3,27 +3,59 @@
 //! Every op that changes something calls [`entry`] inside its own transaction, so that no change is without its entry and
 //! no entry without its change. Entries are only ever added.
 
+use std::time::Duration;
+
 use keybell_core::grant::Origin;
 use keybell_core::{ActorRef, AuditId, Timestamp, WorkspaceId};
 
+use super::look::Looked;
 use crate::error::StoreError;
+use crate::sql::Sql;
 use crate::statements;
-use crate::tx::{Query, Read, Row, Tx};
+use crate::tx::{Arg, Query, Read, Row, Tx};
 
 /// The workspace of entries that concern no workspace, such as those about operator keys and accounts.
 pub const NO_WORKSPACE: WorkspaceId = WorkspaceId::from_bytes([0; 16]);
+
+/// Entries on one way through the log; after `$3` the window of ids, after `$5` the filters.
+macro_rules! list {
+    ($way:literal, $more:literal) => {
+        concat!(
+            "SELECT id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, source_address, \
+             request_id, changes FROM audit_entries ",
+            $way,
+            " WHERE workspace_id = $1 AND id < $2 AND id >= $3 AND at >= $4 AND at < $5 \
+             AND (CAST($6 AS TEXT) IS NULL OR actor_id = $6) \
+             AND (CAST($7 AS TEXT) IS NULL OR action = $7) \
+             AND (CAST($8 AS TEXT) IS NULL OR target_id = $8) ",
+            $more,
+            "ORDER BY id DESC LIMIT $9"
+        )
+    };
+}
+/// The last of the next entries on that way that have to be looked at.
+macro_rules! end_of_look {
+    ($way:literal, $more:literal) => {
+        concat!(
+            "SELECT id FROM audit_entries ",
+            $way,
+            " WHERE workspace_id = $1 AND id < $2 AND id >= $3 ",
+            $more,
+            "ORDER BY id DESC LIMIT 1 OFFSET $4"
+        )
+    };
+}
 
 statements! {
     INSERT = "INSERT INTO audit_entries (workspace_id, id, at, actor_kind, actor_id, actor_name, action, target_kind, \
               target_id, source_address, request_id, changes) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    LIST = "SELECT id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, source_address, \
-            request_id, changes FROM audit_entries \
-            WHERE workspace_id = $1 AND id < $2 AND at >= $3 AND at < $4 \
-            AND (CAST($5 AS TEXT) IS NULL OR actor_id = $5) \
-            AND (CAST($6 AS TEXT) IS NULL OR action = $6) \
-            AND (CAST($7 AS TEXT) IS NULL OR target_id = $7) \
-            ORDER BY id DESC LIMIT $8";
+    LIST = list!("", "");
+    OF_TARGET = list!("/*indexed by audit_entries_target*/", "AND target_id = $8 ");
+    OF_ACTOR = list!("/*indexed by audit_entries_actor*/", "AND actor_id = $6 ");
+    OF_ACTION = list!("/*indexed by audit_entries_action*/", "AND action = $7 ");
+    END_OF_TARGET = end_of_look!("/*indexed by audit_entries_target*/", "AND target_id = $5 ");
+    END_OF_ACTOR = end_of_look!("/*indexed by audit_entries_actor*/", "AND actor_id = $5 ");
 }
 
 /// What happened, as the op that does it knows it. Who and from where come from its grant.
@@ -100,8 +132,8 @@ pub fn entry(
 pub struct ListEntries {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// Only entries before this one.
-    pub before: Option<AuditId>,
+    /// Only entries whose id is lower.
+    pub below: AuditId,
     /// Only entries of this time or later.
     pub from: Option<Timestamp>,
     /// Only entries before this time.
@@ -114,19 +146,33 @@ pub struct ListEntries {
     pub target_id: Option<String>,
     /// Most entries to give.
     pub rows: i64,
+    /// Most entries to look at, at least 1, where two filters are given: one of them has an index.
+    pub looked_at_max: i64,
 }
 
 impl Query for ListEntries {
     const NAME: &'static str = "audit.list";
-    type Out = Vec<AuditEntry>;
+    type Out = Looked<AuditEntry, AuditId>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let before = self.before.unwrap_or(AuditId::from_bytes([0xff; 16]));
-        let from = self.from.unwrap_or(Timestamp::from_micros(i64::MIN));
+        // An entry's id says its millisecond, so a time is a range of ids and, at its ends, of the rest.
+        let from = self.from.unwrap_or(Timestamp::EPOCH);
         let until = self.until.unwrap_or(Timestamp::from_micros(i64::MAX));
+        let lowest = AuditId::first_of(from);
+        let below = self
+            .until
+            .map_or(self.below, |until| self.below.min(AuditId::first_of(until + Duration::from_millis(1))));
+        let (list, end) = self.way();
+        let mut to: Option<AuditId> = None;
+        if let Some((statement, id)) = end {
+            let skipped = Arg::Int(self.looked_at_max.saturating_sub(1));
+            let args = [(&self.workspace).into(), (&below).into(), (&lowest).into(), skipped, id.into()];
+            to = tx.first(statement, &args, |row| row.id(0))?;
+        }
         let args = [
             (&self.workspace).into(),
-            (&before).into(),
+            (&below).into(),
+            to.as_ref().unwrap_or(&lowest).into(),
             from.into(),
             until.into(),
             self.actor_id.as_ref().into(),
@@ -134,7 +180,22 @@ impl Query for ListEntries {
             self.target_id.as_ref().into(),
             self.rows.into(),
         ];
-        tx.all(&LIST, &args, read_entry)
+        Ok(Looked::at_most(self.rows, tx.all(list, &args, read_entry)?, to))
+    }
+}
+
+impl ListEntries {
+    /// The statement that goes by the narrowest of the filters, and, where others leave out what that finds, the one that
+    /// ends its look.
+    fn way(&self) -> (&'static Sql, Option<(&'static Sql, &str)>) {
+        match (self.target_id.as_deref(), self.actor_id.as_deref(), self.action.as_deref()) {
+            (None, None, None) => (&LIST, None),
+            (None, None, Some(_)) => (&OF_ACTION, None),
+            (None, Some(_), None) => (&OF_ACTOR, None),
+            (None, Some(actor), Some(_)) => (&OF_ACTOR, Some((&END_OF_ACTOR, actor))),
+            (Some(_), None, None) => (&OF_TARGET, None),
+            (Some(target), ..) => (&OF_TARGET, Some((&END_OF_TARGET, target))),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 use crate::error::StoreError;
 use crate::ops::attempts::{self, AttemptRecord};
 use crate::ops::events::EventRecord;
+use crate::ops::look::Looked;
 use crate::sql::Sql;
 use crate::statements;
 use crate::tx::{Arg, Query, Read, Row};
@@ -185,15 +186,6 @@ pub struct ListDeliveries {
     pub looked_at_max: i64,
 }
 
-/// What a look at the log found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
-    /// The deliveries, newest first.
-    pub found: Vec<LoggedDelivery>,
-    /// Where the look ended before it had found as many as were wanted: none below this one was looked at.
-    pub to: Option<DeliveryId>,
-}
-
 /// One of the ways through the log.
 struct Way {
     list: &'static Sql,
@@ -213,9 +205,9 @@ const fn of_finished(list: &'static Sql, end: &'static Sql) -> Way {
 
 impl Query for ListDeliveries {
     const NAME: &'static str = "deliveries.list";
-    type Out = Looked;
+    type Out = Looked<LoggedDelivery, DeliveryId>;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<Looked, StoreError> {
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let (mut found, mut to) = (Vec::new(), None);
         for way in [self.pending(), self.finished()].into_iter().flatten() {
             let end = if self.leaves_out() { self.end(tx, &way)? } else { None };
@@ -225,12 +217,7 @@ impl Query for ListDeliveries {
         // A delivery that is finished in this moment stands in one table only: both are read from one snapshot.
         found.retain(|delivery| to.is_none_or(|to| delivery.id >= to));
         found.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id));
-        let rows = usize::try_from(self.rows).unwrap_or(0);
-        if found.len() >= rows {
-            found.truncate(rows);
-            to = None;
-        }
-        Ok(Looked { found, to })
+        Ok(Looked::at_most(self.rows, found, to))
     }
 }
 

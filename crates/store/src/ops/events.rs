@@ -10,6 +10,7 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WebhookId, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::deliveries::WAITING;
+use crate::ops::look::Looked;
 use crate::tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
 use crate::{bulks, statements};
 
@@ -356,18 +357,9 @@ pub struct ListEvents {
     pub looked_at_max: i64,
 }
 
-/// What a look at the events found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LookedAtEvents {
-    /// The events, newest first.
-    pub found: Vec<EventSummary>,
-    /// Where the look ended before it had found as many as were wanted: none below this one was looked at.
-    pub to: Option<EventKey>,
-}
-
 impl Query for ListEvents {
     const NAME: &'static str = "events.list";
-    type Out = LookedAtEvents;
+    type Out = Looked<EventSummary, EventKey>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let [workspace, below, from] = [(&self.workspace).into(), (&self.below).into(), (&self.from).into()];
@@ -387,7 +379,6 @@ impl Query for ListEvents {
                 deliveries: row.int(4)?,
             })
         })?;
-        let is_full = usize::try_from(self.rows).is_ok_and(|rows| found.len() >= rows);
-        Ok(LookedAtEvents { found, to: end.filter(|_| !is_full) })
+        Ok(Looked::at_most(self.rows, found, end))
     }
 }

@@ -13,6 +13,7 @@ pub mod health;
 pub mod idempotency;
 pub mod installation;
 mod json;
+pub mod look;
 pub mod members;
 mod numbers;
 pub mod one_time_links;

@@ -38,10 +38,18 @@ fn session(number: u8) -> NewSession {
     }
 }
 
+fn at(number: u8) -> Timestamp {
+    NOW + Duration::from_secs(number.into())
+}
+
+fn entry_id(number: u8) -> AuditId {
+    AuditId::first_of(at(number))
+}
+
 fn fact(number: u8, action: &'static str) -> AuditFact {
     AuditFact {
-        id: AuditId::from_bytes([number; 16]),
-        at: NOW + Duration::from_secs(number.into()),
+        id: entry_id(number),
+        at: at(number),
         action,
         target_kind: "member",
         target_id: format!("target {}", number % 2),
@@ -209,29 +217,29 @@ async fn the_audit_log_is_read_newest_first_by_what_it_is_asked_for(engine: Engi
     }
     let all = || ListEntries {
         workspace: WORKSPACE,
-        before: None,
+        below: AuditId::from_bytes([0xff; 16]),
         from: None,
         until: None,
         actor_id: None,
         action: None,
         target_id: None,
         rows: 10,
+        looked_at_max: 10,
     };
     let read = async |list: ListEntries| {
-        let entries = store.read(list).await.expect("read");
-        entries.iter().map(|entry| entry.id.as_bytes()[0]).collect::<Vec<_>>()
+        let entries = store.read(list).await.expect("read").found;
+        entries.iter().map(|entry| entry.at.since(NOW).as_secs()).collect::<Vec<_>>()
     };
     assert_eq!(read(all()).await, [5, 4, 3, 2, 1]);
     assert_eq!(read(ListEntries { rows: 2, ..all() }).await, [5, 4]);
-    assert_eq!(read(ListEntries { before: Some(AuditId::from_bytes([4; 16])), ..all() }).await, [3, 2, 1]);
+    assert_eq!(read(ListEntries { below: entry_id(4), ..all() }).await, [3, 2, 1]);
     assert_eq!(read(ListEntries { actor_id: Some("kb_op_1".into()), ..all() }).await, [5, 4, 3, 2]);
     assert_eq!(read(ListEntries { action: Some("workspace.created".into()), ..all() }).await, [1]);
     assert_eq!(read(ListEntries { target_id: Some("target 0".into()), ..all() }).await, [4, 2]);
-    let second = |number: u64| Some(NOW + Duration::from_secs(number));
-    assert_eq!(read(ListEntries { from: second(2), until: second(4), ..all() }).await, [3, 2]);
+    assert_eq!(read(ListEntries { from: Some(at(2)), until: Some(at(4)), ..all() }).await, [3, 2]);
     let other = WorkspaceId::from_bytes([2; 16]);
     assert_eq!(read(ListEntries { workspace: other, ..all() }).await, [0; 0]);
-    let entry = store.read(ListEntries { rows: 1, ..all() }).await.expect("read").remove(0);
+    let entry = store.read(ListEntries { rows: 1, ..all() }).await.expect("read").found.remove(0);
     assert_eq!((entry.source_address.as_deref(), &*entry.request_id), (Some("2001:db8::1"), "req_1"));
     assert_eq!((entry.by, entry.at), (by, Timestamp::from_seconds(NOW.seconds() + 5)));
 }

@@ -1,5 +1,6 @@
 //! The store's tests: the same stories on SQLite and on PostgreSQL.
 
+mod audit_log;
 mod bites;
 mod engine;
 mod furniture;

@@ -64,15 +64,16 @@ async fn failed(store: &Store, hours: u32, number: u8) -> Judged {
 async fn written(store: &Store) -> (Vec<String>, Vec<String>) {
     let entries = ListEntries {
         workspace: WORKSPACE,
-        before: None,
+        below: AuditId::from_bytes([0xff; 16]),
         from: None,
         until: None,
         actor_id: Some("keybell".to_owned()),
         action: None,
         target_id: None,
         rows: 100,
+        looked_at_max: 100,
     };
-    let entries = store.read(entries).await.expect("entries can be read");
+    let entries = store.read(entries).await.expect("entries can be read").found;
     let events = ListEvents {
         workspace: WORKSPACE,
         below: EventKey::from_bytes([0xff; 16]),

@@ -6,12 +6,13 @@ use keybell_app::audit::{ACTIONS, AuditEntry, AuditFilter};
 use keybell_app::{App, Listing, Page};
 use keybell_core::Problem;
 use keybell_core::grant::ReadAudit;
+use keybell_core::id::kind;
 use serde_json::Value;
 
 use super::between::Between;
 use super::download::{self, Rows};
 use super::fields::Fields;
-use super::listed::{address, kept, list_page, loaded};
+use super::listed::{address, kept, list_page, loaded, looked_to};
 use super::signed::Inside;
 use super::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
 use super::view::frame::Section;
@@ -39,8 +40,8 @@ async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Res
     let filter = filter(&query, &between);
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let (found, problem) = loaded(app.list_audit(grant, filter, Page::new(None, cursor)?).await)?;
-    let list = list_of(&here);
+    let (found, problem) = loaded(app.glance_at_audit(grant, filter, Page::new(None, cursor)?).await)?;
+    let (list, looked_to) = (list_of(&here), looked_to::<kind::Audit, _>(&found));
     let kept = kept(&query, &FILTERS);
     let view = AuditLogPage {
         frame: here.frame(Section::AuditLog),
@@ -50,7 +51,8 @@ async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Res
         period: between.fields,
         is_filtered: !kept.is_empty(),
         failed: problem.is_some(),
-        download: (!found.data.is_empty()).then(|| download::link(&list, &kept)),
+        download: (!found.data.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
+        looked_to,
         entries: found.data.into_iter().map(|entry| row(&list, entry)).collect(),
         older: found.next_cursor.map(|cursor| address(&list, &kept, Some(&cursor))),
         is_later_page,

@@ -1,7 +1,7 @@
 //! Accounts, members, sessions, one-time links, what an installation is, repeatable requests.
 
-use keybell_core::Role;
 use keybell_core::actor::Membership;
+use keybell_core::{AuditId, Role};
 use keybell_store::ops::{
     accounts, audit, idempotency, installation, members, one_time_links as links, sessions,
 };
@@ -112,13 +112,14 @@ pub(super) const STEPS: &[Step] = &[
     ("audit.list", |dice| {
         read(audit::ListEntries {
             workspace: dice.pick(&[dice.workspace(), audit::NO_WORKSPACE]),
-            before: None,
+            below: AuditId::from_bytes([0xff; 16]),
             from: dice.maybe(Dice::at),
             until: dice.maybe(Dice::at),
             actor_id: dice.maybe(|dice| dice.by().id),
             action: dice.maybe(|dice| dice.pick(&["workspace.created", "api_key.created"]).to_owned()),
             target_id: dice.maybe(|dice| dice.text("id_", 5)),
             rows: 1 + dice.small(10),
+            looked_at_max: 1 + dice.small(4),
         })
     }),
 ];

@@ -99,6 +99,7 @@ impl Sample<'_> {
             period: self.period(),
             is_filtered: !self.word.is_empty(),
             failed,
+            looked_to: self.full.then(|| When::at(at(-9))),
             entries: self.some(|| {
                 let edited = change(Some(self.say("Old")), Some(self.say("New")));
                 vec![entry(vec![edited, change(None, Some(self.say("New")))]), entry(Vec::new())]

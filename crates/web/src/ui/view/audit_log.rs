@@ -26,6 +26,8 @@ pub struct AuditLogPage {
     pub is_filtered: bool,
     /// Whether the entries could not be read.
     pub failed: bool,
+    /// Back to when the log was looked at, where the page ends before it is full.
+    pub looked_to: Option<When>,
     /// The entries, newest first.
     pub entries: Vec<AuditRow>,
     /// Where the entries before these are.
