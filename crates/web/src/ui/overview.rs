@@ -7,6 +7,7 @@ use keybell_app::page::Counted;
 use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::{ManageKeys, ManageWebhooks, ReadKeys, ReadWebhooks};
 use keybell_core::key::Counts;
+use tokio::try_join;
 
 use super::charts::{Outcomes, Timeline, Words, bars};
 use super::page;
@@ -24,28 +25,26 @@ pub(super) fn routes() -> Routes<App> {
 }
 
 async fn overview(State(app): State<App>, here: Inside) -> Answer<Response> {
-    let now = app.now();
-    let keys = app.count_keys(here.grant::<ReadKeys>()?).await?;
-    let webhooks = app.count_webhooks(here.grant::<ReadWebhooks>()?).await?;
+    let lately = Period::Day;
+    let question = lately.question(app.now());
+    let (keys, webhooks, used, went) = try_join!(
+        app.count_keys(here.grant::<ReadKeys>()?),
+        app.count_webhooks(here.grant::<ReadWebhooks>()?),
+        app.usage_of_workspace(here.grant::<ReadKeys>()?, question),
+        app.stats_of_workspace(here.grant::<ReadWebhooks>()?, question),
+    )?;
     let active = |counted: &Counted| {
         // Not all are counted: a workspace with more wants to know that there are many.
         if counted.or_more { format!("{}+", counted.active) } else { counted.active.to_string() }
     };
-    let lately = Period::Day;
-    let keys_chart = if keys.all == 0 {
-        None
-    } else {
-        let used = app.usage_of_workspace(here.grant::<ReadKeys>()?, lately.question(now)).await?;
+    let keys_chart = (keys.all > 0).then(|| {
         let used = Timeline::of(used, lately.step(), |sum: &mut Counts, more| *sum += *more);
-        Some(bars("requests", Words::REQUESTS, lately.spoken(), &used.map(Outcomes::of_requests)))
-    };
-    let webhooks_chart = if webhooks.all == 0 {
-        None
-    } else {
-        let went = app.stats_of_workspace(here.grant::<ReadWebhooks>()?, lately.question(now)).await?;
+        bars("requests", Words::REQUESTS, lately.spoken(), &used.map(Outcomes::of_requests))
+    });
+    let webhooks_chart = (webhooks.all > 0).then(|| {
         let went = Timeline::of(went, lately.step(), AttemptCounts::add);
-        Some(bars("attempts", Words::ATTEMPTS, lately.spoken(), &went.map(Outcomes::of_attempts)))
-    };
+        bars("attempts", Words::ATTEMPTS, lately.spoken(), &went.map(Outcomes::of_attempts))
+    });
     Ok(page(&OverviewPage {
         frame: here.frame(Section::Overview),
         developer: here.developer(),

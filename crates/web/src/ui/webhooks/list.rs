@@ -4,9 +4,10 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use keybell_app::webhooks::ShownHeader;
 use keybell_app::{App, Page};
-use keybell_core::Timestamp;
 use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
+use keybell_core::{Code, Timestamp, WebhookId};
+use tokio::try_join;
 
 use super::health::health_of;
 use super::{head, list_of, row, webhook_of};
@@ -49,12 +50,15 @@ pub(super) async fn one(
     Path((_, id)): Path<(String, String)>,
     query: Fields,
 ) -> Answer<Response> {
-    let webhook = webhook_of(&app, &here, &id).await?;
     let period = Period::of(&query);
     let question = period.question(app.now());
-    let went = app.webhook_stats(here.grant::<ReadWebhooks>()?, webhook.id, question).await?;
+    let known = WebhookId::parse(&id).ok_or(Code::NotFound)?;
+    let (webhook, went, deliveries) = try_join!(
+        webhook_of(&app, &here, &id),
+        app.webhook_stats(here.grant::<ReadWebhooks>()?, known, question),
+        latest_of(&app, &here, known),
+    )?;
     let went = Timeline::of(went, period.step(), AttemptCounts::add);
-    let deliveries = latest_of(&app, &here, webhook.id).await?;
     Ok(page(&WebhookPage {
         frame: here.frame(Section::Webhooks),
         webhook: row(&here, &webhook, "page"),
