@@ -54,6 +54,9 @@ struct Arguments {
     /// How often is killed; 200 times on SQLite and 30 times on PostgreSQL unless said.
     #[arg(long, global = true, value_parser = parse_kills)]
     kills: Option<usize>,
+    /// Only pages whose name, as the table has it, holds this.
+    #[arg(long, global = true)]
+    page: Option<String>,
 }
 
 fn parse_kills(text: &str) -> Result<usize, String> {
@@ -138,7 +141,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
 }
 
 fn measure(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
-    let Arguments { what, database, count, .. } = *arguments;
+    let &Arguments { what, database, count, .. } = arguments;
     let wanted = |one| {
         what == one
             || what == What::All
@@ -163,7 +166,7 @@ fn measure(arguments: &Arguments, table: &mut Table) -> Outcome<()> {
         kill::run(database, arguments.kills, table)?;
     }
     if wanted(What::Pages) {
-        pages::run(database, count, table)?;
+        pages::run(database, count, arguments.page.as_deref(), table)?;
     }
     if wanted(What::Backlog) {
         backlog::run(database, count, table)?;

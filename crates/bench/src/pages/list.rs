@@ -71,6 +71,8 @@ fn of_keys(found: &mut Found, developer: &str, filled: &Filled) {
         "?status=active",
         "?status=revoked",
         "?status=expired",
+        "?environment=live&sort=last_used",
+        "?sort=name",
     ];
     found.add("keys", &list, &filters);
     found.call("keys ?q= an identifier", format!("{list}?q={id}"));
@@ -182,6 +184,7 @@ fn of_the_rest(found: &mut Found, workspace: &str, place: &Place) {
         "?actor=person-3",
         "?target=target-9",
         "?actor=nobody",
+        "?actor=person-0&action=workspace.renamed",
     ];
     found.add("audit log", &log, &filters);
     let day =
@@ -198,6 +201,8 @@ fn of_the_rest(found: &mut Found, workspace: &str, place: &Place) {
             "docs/api/webhooks",
             "docs/api/deliveries",
             "docs/api/events",
+            "problems",
+            "problems/rate_limited",
         ],
     );
 }

@@ -45,8 +45,13 @@ const SETTINGS: &str = "[limits]\nwebhooks_per_workspace = 200\n";
 /// What Chromium says that it can read.
 const ENCODINGS: &str = "gzip, deflate, br, zstd";
 
-/// Fills a workspace, and measures every page of it.
-pub(crate) fn run(database: Database, count: Option<u64>, table: &mut Table) -> Outcome<()> {
+/// Fills a workspace, and measures every page of it, or those whose names hold `only`.
+pub(crate) fn run(
+    database: Database,
+    count: Option<u64>,
+    only: Option<&str>,
+    table: &mut Table,
+) -> Outcome<()> {
     runtime()?.block_on(async {
         let deliveries = usize::try_from(count.unwrap_or(DELIVERIES)).unwrap_or(usize::MAX);
         let mut keybell = Keybell::start_with(database, SETTINGS).await?;
@@ -58,7 +63,9 @@ pub(crate) fn run(database: Database, count: Option<u64>, table: &mut Table) -> 
         keybell.settle_database();
         keybell.serve()?;
         keybell.rest().await;
-        let missed = measure_all(&keybell, &list::pages(&place, &filled), table).await?;
+        let mut pages = list::pages(&place, &filled);
+        pages.retain(|page| only.is_none_or(|only| page.what.contains(only)));
+        let missed = measure_all(&keybell, &pages, table).await?;
         keybell.stop()?;
         if missed == 0 { Ok(()) } else { Err(format!("{missed} pages miss what is asked of them")) }
     })
