@@ -34,5 +34,5 @@ pub use sqlite::by_hand::{Hand, Turned};
 pub use stats::Stats;
 pub use store::Store;
 pub use timed::Timed;
-pub use tx::{Arg, Isolation, Op, Query, Read, Row, Tx};
+pub use tx::{Arg, EachPart, Isolation, Op, Part, Query, Read, Row, Tx};
 pub use url::{BadDatabaseUrl, DatabaseUrl};

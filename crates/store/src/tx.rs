@@ -56,6 +56,29 @@ pub trait Read {
         args: &[Arg<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+
+    /// The same of a statement with the columns `at` and `counts`, where only a part of `counts` is wanted: hands over the
+    /// instant of each row that has it, and the part. PostgreSQL sends no more than that. A statement that is run so is
+    /// never run otherwise.
+    fn parts(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Arg<'_>],
+        part: Part<'_>,
+        each: EachPart<'_>,
+    ) -> Result<(), StoreError>;
+}
+
+/// What is done with each part of [`Read::parts`].
+pub type EachPart<'e> = &'e mut dyn FnMut(Timestamp, &[u8]) -> Result<(), StoreError>;
+
+/// A part of a value: what it begins with where it first stands, and how long it is at most, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// What it begins with.
+    pub begins: &'a [u8],
+    /// How long it is at most. Where the value ends before, so does the part.
+    pub length_max: usize,
 }
 
 impl dyn Read + '_ {

@@ -11,15 +11,22 @@ use super::numbers::{self, CORRUPT};
 use super::usage::Step;
 use crate::error::StoreError;
 use crate::statements;
-use crate::tx::{Isolation, Op, Query, Read, Tx};
+use crate::tx::{Isolation, Op, Part, Query, Read, Tx};
+
+macro_rules! between {
+    () => {
+        "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 \
+         ORDER BY at"
+    };
+}
 
 statements! {
     COUNTS = "SELECT counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at = $3 AND node = $4";
     PUT = "INSERT INTO delivery_stats (workspace_id, step, at, node, counts) \
            SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
            ON CONFLICT (workspace_id, step, at, node) DO UPDATE SET counts = excluded.counts";
-    BETWEEN = "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 \
-               ORDER BY at";
+    BETWEEN = between!();
+    OF_WEBHOOK = between!();
     DELETE_OLD = "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND (at, node) IN \
                   (SELECT at, node FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at < $3 \
                   ORDER BY at, node LIMIT $4)";
@@ -102,17 +109,10 @@ impl Query for StatsOfWebhook {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let mut found: BTreeMap<Timestamp, AttemptCounts> = BTreeMap::new();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            let mut reader = Reader::of(row.bytes(1)?)?;
-            while let Some(id) = reader.id()?.filter(|id| *id <= self.id) {
-                if id == self.id {
-                    reader.add_to(found.entry(row.at(0)?).or_default())?;
-                } else {
-                    reader.pass_over()?;
-                }
-            }
-            Ok(())
+        let part = Part { begins: self.id.as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let mut found: Self::Out = BTreeMap::new();
+        tx.parts(&OF_WEBHOOK, &args, part, &mut |at, entry| {
+            Reader(&entry[ID_BYTES..]).add_to(found.entry(at).or_default())
         })?;
         Ok(found)
     }
@@ -219,6 +219,8 @@ impl Op for DeleteOldStats {
 /// What every value begins with, so that a later form can be told from this one.
 const FORM: u8 = 1;
 const ID_BYTES: usize = 16;
+/// The longest entry of a webhook: its id, two counts, how many buckets follow, and each bucket with a count.
+const ENTRY_BYTES_MAX: usize = ID_BYTES + 2 * numbers::BYTES_MAX + 1 + BUCKETS * (1 + numbers::BYTES_MAX);
 
 /// The value: the form byte, then for each webhook, in order of ids, its id (16 bytes), how many of its attempts succeeded
 /// and failed (LEB128), how many buckets of durations follow (a byte), and for each its number (a byte) and count (LEB128).

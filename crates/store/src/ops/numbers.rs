@@ -5,6 +5,9 @@ use crate::error::StoreError;
 /// What is wrong with a value that cannot be read.
 pub(super) const CORRUPT: StoreError = StoreError::Corrupt { what: "counts of a minute, hour or day" };
 
+/// The longest number, in bytes: 64 bits by seven.
+pub(super) const BYTES_MAX: usize = 10;
+
 /// The next byte of `rest`.
 // An error is only made where it is needed, here and where this is called: to make one and drop it for each of a hundred
 // thousand numbers took two fifths of a page's time.

@@ -3,7 +3,6 @@
 //! A row holds the counts of all keys of a workspace in one value. So what is written grows with time and not with
 //! requests, a chart of all keys reads as many rows as it has points, and the database never looks inside.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::key::{Counts, KeyId, Outcome};
@@ -12,15 +11,21 @@ use keybell_core::{Timestamp, WorkspaceId};
 use super::numbers::{self, CORRUPT};
 use crate::error::StoreError;
 use crate::statements;
-use crate::tx::{Isolation, Op, Query, Read, Tx};
+use crate::tx::{Isolation, Op, Part, Query, Read, Tx};
+
+macro_rules! between {
+    () => {
+        "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 ORDER BY at"
+    };
+}
 
 statements! {
     COUNTS = "SELECT counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at = $3 AND node = $4";
     PUT = "INSERT INTO key_usage (workspace_id, step, at, node, counts) \
            SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
            ON CONFLICT (workspace_id, step, at, node) DO UPDATE SET counts = excluded.counts";
-    BETWEEN = "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 \
-               ORDER BY at";
+    BETWEEN = between!();
+    OF_KEY = between!();
 }
 
 /// How long one row's time is.
@@ -121,11 +126,10 @@ impl Query for UsageOfKey {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let mut used = BTreeMap::new();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            if let Some(counts) = decode_one(row.bytes(1)?, self.id)? {
-                *used.entry(row.at(0)?).or_insert_with(Counts::default) += counts;
-            }
+        let part = Part { begins: self.id.as_str().as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let mut used: Self::Out = BTreeMap::new();
+        tx.parts(&OF_KEY, &args, part, &mut |at, entry| {
+            *used.entry(at).or_default() += Reader(&entry[ID_BYTES..]).counts()?;
             Ok(())
         })?;
         Ok(used)
@@ -217,6 +221,8 @@ impl Query for UsageOfWorkspace {
 /// What every value begins with, so that a later form can be told from this one.
 const FORM: u8 = 1;
 const ID_BYTES: usize = 12;
+/// The longest entry of a key: its ID, how many outcomes follow, and each outcome with a count.
+const ENTRY_BYTES_MAX: usize = ID_BYTES + 1 + Outcome::ALL.len() * (1 + numbers::BYTES_MAX);
 
 /// A value that has no counts.
 const NOTHING: &[u8] = &[FORM];
@@ -256,19 +262,6 @@ fn push_entry(out: &mut Vec<u8>, id: &KeyId, counts: &Counts) {
         out.push(outcome as u8);
         numbers::push(out, count);
     }
-}
-
-/// The counts of one key alone, without making a map of the others.
-fn decode_one(bytes: &[u8], wanted: KeyId) -> Result<Option<Counts>, StoreError> {
-    let (mut reader, wanted) = (Reader::of(bytes)?, place_of(wanted));
-    while let Some(chars) = reader.chars()? {
-        match place_in_order(chars).cmp(&wanted) {
-            Ordering::Less => reader.pass_over()?,
-            Ordering::Equal => return reader.counts().map(Some),
-            Ordering::Greater => return Ok(None),
-        }
-    }
-    Ok(None)
 }
 
 /// Where an ID stands in the order of IDs, as a number: what compares most quickly.
@@ -359,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_read_back_as_they_were_written_whole_and_one_by_one() {
+    fn counts_read_back_as_they_were_written() {
         let mut counts = BTreeMap::new();
         for (name, count) in
             [("000000000000", 1), ("AAAAAAAAAAAA", 127), ("aaaaaaaaaaaa", 128), ("zzzzzzzzzzzz", u64::MAX)]
@@ -370,10 +363,6 @@ mod tests {
         }
         let bytes = add(NOTHING, &counts).expect("nothing is well formed");
         assert_eq!(decoded(&bytes), counts);
-        for (key, of_key) in &counts {
-            assert_eq!(decode_one(&bytes, *key).expect("it was just written"), Some(*of_key));
-        }
-        assert_eq!(decode_one(&bytes, id("BBBBBBBBBBBB")).expect("it was just written"), None);
         assert_eq!(add(NOTHING, &BTreeMap::new()).expect("nothing is well formed"), NOTHING);
     }
 
@@ -399,10 +388,7 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_of_another_form_is_corrupt_and_no_panic() {
         let counts = BTreeMap::from([(id("zzzzzzzzzzzz"), Counts::of(Outcome::Valid, 300))]);
-        let is_corrupt = |bytes: &[u8]| {
-            let nothing = BTreeMap::new();
-            add(bytes, &nothing).is_err() && decode_one(bytes, id("zzzzzzzzzzzz")).is_err()
-        };
+        let is_corrupt = |bytes: &[u8]| add(bytes, &BTreeMap::new()).is_err();
         let whole = add(NOTHING, &counts).expect("nothing is well formed");
         for cut in (0..whole.len()).filter(|cut| *cut != 1) {
             assert!(is_corrupt(&whole[..cut]), "{cut}");

@@ -9,7 +9,7 @@ use super::value::{PostgresRow, Value};
 use crate::error::StoreError;
 use crate::sql::{Bulk, Column, Sql, Verb};
 use crate::stats::{Counters, changed, count};
-use crate::tx::{Arg, Read, Row, Tx};
+use crate::tx::{Arg, EachPart, Part, Read, Row, Tx};
 
 /// One operation's view of the transaction that is open on the connection.
 pub(super) struct PostgresTx<'t> {
@@ -61,6 +61,27 @@ impl<'t> PostgresTx<'t> {
         let source = format!("{name} wants {wanted} arguments and was given {arguments}");
         Err(StoreError::Failed { operation: self.operation, source: source.into() })
     }
+
+    fn query(
+        &mut self,
+        name: &'static str,
+        statement: &Statement,
+        args: &[Arg<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Connection { client, wire, .. } = &mut *self.connection;
+        let outcome = wire.wait(async {
+            let mut rows = pin!(client.query_raw(statement, args.iter().map(|arg| Value(*arg))).await?);
+            while let Some(row) = rows.try_next().await? {
+                each(&PostgresRow(row)).map_err(Stopped::Operation)?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|stopped| match stopped {
+            Stopped::Engine(error) => self.fail(name, error),
+            Stopped::Operation(error) => error,
+        })
+    }
 }
 
 /// Why a statement did not run to its end.
@@ -87,17 +108,24 @@ impl Read for PostgresTx<'_> {
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let statement = self.prepare(sql.name, address_of(sql), args.len(), || sql.for_postgres())?;
-        let Connection { client, wire, .. } = &mut *self.connection;
-        let outcome = wire.wait(async {
-            let mut rows = pin!(client.query_raw(&statement, args.iter().map(|arg| Value(*arg))).await?);
-            while let Some(row) = rows.try_next().await? {
-                each(&PostgresRow(row)).map_err(Stopped::Operation)?;
-            }
-            Ok(())
-        });
-        outcome.map_err(|stopped| match stopped {
-            Stopped::Engine(error) => self.fail(sql.name, error),
-            Stopped::Operation(error) => error,
+        self.query(sql.name, &statement, args, each)
+    }
+
+    fn parts(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Arg<'_>],
+        part: Part<'_>,
+        each: EachPart<'_>,
+    ) -> Result<(), StoreError> {
+        let length = Arg::Int(i64::try_from(part.length_max).unwrap_or(i64::MAX));
+        let args: Vec<_> = args.iter().copied().chain([Arg::Bytes(part.begins), length]).collect();
+        let text = || part_statement(sql, args.len());
+        let statement = self.prepare(sql.name, address_of(sql), args.len(), text)?;
+        self.query(sql.name, &statement, &args, &mut |row| {
+            let given = row.bytes(1)?;
+            // Where the value does not have it, what comes is its beginning.
+            if given.starts_with(part.begins) { each(row.at(0)?, given) } else { Ok(()) }
         })
     }
 }
@@ -130,6 +158,16 @@ impl Tx for PostgresTx<'_> {
     fn as_read(&mut self) -> &mut dyn Read {
         self
     }
+}
+
+/// The statement that gives, of each `counts` that `sql` gives, the part that begins with the last argument but one and is as
+/// long as the last one says.
+pub(crate) fn part_statement(sql: &Sql, arguments: usize) -> String {
+    let (begins, length) = (arguments - 1, arguments);
+    let part = format!(
+        "substring(counts FROM position(${begins} IN counts) FOR CAST(CAST(${length} AS BIGINT) AS INT))"
+    );
+    format!("SELECT at, {part} FROM ({}) AS found", sql.for_postgres())
 }
 
 /// The one statement that does what `bulk` does with all its rows, which come as an array per column.

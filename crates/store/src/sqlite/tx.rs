@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 
@@ -10,7 +11,7 @@ use crate::error::StoreError;
 use crate::shared_error::{Cause, boxed};
 use crate::sql::{Bulk, Sql, Verb};
 use crate::stats::{Counters, changed, count};
-use crate::tx::{Arg, Read, Row, Tx};
+use crate::tx::{Arg, EachPart, Part, Read, Row, Tx};
 
 /// A connection with its prepared statements, found by the address of the `static` that declares them: cheaper than
 /// hashing their text for each execution.
@@ -185,6 +186,22 @@ impl Read for SqliteTx<'_, '_> {
                 each(&SqliteRow(row)).map_err(Stopped::Operation)?;
             }
             Ok(())
+        })
+    }
+
+    fn parts(
+        &mut self,
+        sql: &'static Sql,
+        args: &[Arg<'_>],
+        part: Part<'_>,
+        each: EachPart<'_>,
+    ) -> Result<(), StoreError> {
+        let beginning = Finder::new(part.begins);
+        self.rows(sql, args, &mut |row| {
+            let whole = row.bytes(1)?;
+            let Some(begin) = beginning.find(whole) else { return Ok(()) };
+            let end = whole.len().min(begin + part.length_max);
+            each(row.at(0)?, &whole[begin..end])
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod bites;
+mod counts;
 mod engine;
 mod furniture;
 mod identity;
