@@ -2,7 +2,6 @@
 //!
 //! A spreadsheet takes a cell that begins like a formula for one, whoever wrote it: see [`harmless`].
 
-use std::borrow::Cow;
 use std::future::ready;
 
 use axum::body::Body;
@@ -27,9 +26,14 @@ pub(super) const ROWS_MAX: usize = 10_000;
 
 const _: () = assert!(ROWS_MAX.is_multiple_of(PAGE_LIMIT_MAX as usize), "a file is made of whole pages");
 
-/// What spreadsheets take for the beginning of a formula, or pass over before one: the list of OWASP's page on CSV injection.
-/// Where East Asian text is written, the wide ones count as the narrow ones.
-const BEGINS_FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+/// What spreadsheets take for the beginning of a formula: the list of OWASP's page on CSV injection. Where East Asian text is
+/// written, the wide ones count as the narrow ones.
+const BEGINS_FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// What spreadsheets may pass over before one.
+const PASSED_OVER: [char; 3] = ['\t', '\r', '\n'];
+/// What may end a cell and begin another in the midst of what is one to us. Where a country writes 1,5 for one and a half, a
+/// spreadsheet splits at the semicolon, and then our quotes do not begin its cells, and hold nothing together.
+const SEPARATES: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
 /// A list that can be downloaded.
 pub(super) trait Rows: Send + Sync + 'static {
@@ -142,8 +146,9 @@ impl Sheet {
         let csv = csv.quote_style(QuoteStyle::Always).terminator(Terminator::CRLF);
         let mut csv = csv.from_writer(Vec::new());
         let mut write = |row: &[String]| {
-            let row = row.iter().map(|cell| harmless(cell)).map(|cell| cell.as_bytes().to_owned());
-            csv.write_record(row).expect("memory takes it, and a row has a cell for each column");
+            let row = row.iter().map(|cell| harmless(cell));
+            csv.write_record(row.map(String::into_bytes))
+                .expect("memory takes it, and a row has a cell for each column");
         };
         if self.written == 0 {
             write(&self.columns.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -163,9 +168,20 @@ impl Sheet {
     }
 }
 
-/// `cell` so that no spreadsheet takes it for a formula: behind an apostrophe, which says that what follows is a text.
-fn harmless(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(BEGINS_FORMULA) { Cow::from(format!("'{cell}")) } else { Cow::from(cell) }
+/// `cell` so that no spreadsheet takes it, or what it takes for a cell inside of it, for a formula: behind an apostrophe, which
+/// says that what follows is a text. Quotes before it would be taken off.
+fn harmless(cell: &str) -> String {
+    let mut harmless = String::with_capacity(cell.len());
+    let mut begins = true;
+    for char in cell.chars() {
+        let is_first = harmless.is_empty();
+        if begins && BEGINS_FORMULA.contains(&char) || is_first && PASSED_OVER.contains(&char) {
+            harmless.push('\'');
+        }
+        begins = SEPARATES.contains(&char) || begins && char == '"';
+        harmless.push(char);
+    }
+    harmless
 }
 
 #[cfg(test)]
@@ -216,14 +232,83 @@ mod tests {
 
     #[test]
     fn what_begins_like_a_formula_is_a_text() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠a"]
-        {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\ta", "\ra", "\na", "＝1", "＋1", "－1", "＠a"] {
             assert_eq!(harmless(formula), format!("'{formula}"));
         }
-        for text in
-            ["", "1=1", "'=1", " =1", "a@example.com", "\u{202e}gnp", "🔑 key", "kb_live_000000000000"]
-        {
+        for text in [
+            "",
+            "1=1",
+            "'=1",
+            " =1",
+            "a@example.com",
+            "\u{202e}gnp",
+            "🔑 key",
+            "kb_live_000000000000",
+            "one, two; three",
+            "one\r\ntwo\n\nthree",
+            r#"{"to":["a.b","c.*"],"from":-1}"#,
+            "2026-11-23T12:00:00.000Z",
+        ] {
             assert_eq!(harmless(text), text);
+        }
+    }
+
+    #[test]
+    fn what_begins_like_a_formula_where_another_country_splits_the_cell_is_a_text_too() {
+        for (written, text) in [
+            ("a;=1+1;b", "a;'=1+1;b"),
+            ("a,=1+1,b", "a,'=1+1,b"),
+            ("a\t+1", "a\t'+1"),
+            ("a\r\n-1", "a\r\n'-1"),
+            ("a\n@SUM(1)", "a\n'@SUM(1)"),
+            ("a;\"=1+1", "a;\"'=1+1"),
+            ("a;\"\"\"=1+1", "a;\"\"\"'=1+1"),
+            ("\"=1", "\"'=1"),
+            ("=1;=2", "'=1;'=2"),
+            ("\t=1", "'\t'=1"),
+            ("a;＝1", "a;'＝1"),
+            ("a;;-1", "a;;'-1"),
+        ] {
+            assert_eq!(harmless(written), text);
+        }
+    }
+
+    /// What a spreadsheet makes of a line that splits at `separator`: quotes hold a cell together only where they begin it.
+    fn split_at(line: &str, separator: char) -> Vec<String> {
+        let (mut cells, mut cell, mut is_quoted) = (Vec::new(), String::new(), false);
+        let mut chars = line.chars().peekable();
+        let mut begins = true;
+        while let Some(char) = chars.next() {
+            match char {
+                '"' if begins => is_quoted = true,
+                '"' if is_quoted && chars.next_if_eq(&'"').is_some() => cell.push('"'),
+                '"' if is_quoted => is_quoted = false,
+                _ if (char == separator || char == '\n') && !is_quoted => {
+                    cells.push(std::mem::take(&mut cell));
+                }
+                _ => cell.push(char),
+            }
+            begins = !is_quoted && (char == separator || char == '\n');
+        }
+        cells.push(cell);
+        cells
+    }
+
+    #[test]
+    fn no_cell_of_a_line_is_a_formula_wherever_it_is_split() {
+        let hostile =
+            ["=", "+", "-", "@", "\t", "\r", "\n", ";=", ",=", "\"", "\";=", ";\"=", "\t\"@", "\n\"\"-"];
+        for (first, second) in hostile.iter().flat_map(|first| hostile.map(|second| (first, second))) {
+            let cell = format!("{first}1{second}1;");
+            let row = vec!["name".to_owned(), cell.clone()];
+            let (lines, _) = sheet().lines(Listing { data: vec![row], next_cursor: None });
+            let lines = String::from_utf8(lines).expect("it is text");
+            for separator in [',', ';', '\t'] {
+                for cell in split_at(&lines, separator) {
+                    let read = cell.trim_start_matches(['\r', '\n', '\t']);
+                    assert!(!read.starts_with(BEGINS_FORMULA), "{cell:?} of {lines:?} at {separator:?}");
+                }
+            }
         }
     }
 

