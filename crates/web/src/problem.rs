@@ -136,7 +136,8 @@ fn log(problem: &Problem, request_id: &RequestId) {
     }
 }
 
-fn chain(problem: &Problem) -> String {
+/// What lies behind a problem, for the log: the source of each source.
+pub(crate) fn chain(problem: &Problem) -> String {
     let mut chain = String::new();
     let mut next = problem.source();
     while let Some(error) = next {

@@ -19,6 +19,7 @@ use super::listed::{address, kept};
 use super::signed::Inside;
 use super::view::parts::Download;
 use crate::envelope::base_url;
+use crate::problem::chain;
 
 /// Most rows of a file: a few megabytes for one click, and forty reads of the database where the filter fits most of what is
 /// looked at; a rare one goes through everything. What is more is in the next file, whose address stands in the last row.
@@ -102,8 +103,7 @@ fn name(list: &str, now: Timestamp) -> String {
 }
 
 fn broken_off(problem: &Problem) {
-    let why = std::error::Error::source(problem).map(ToString::to_string);
-    tracing::warn!(problem.chain = why, "a download was broken off: {problem}");
+    tracing::warn!(problem.chain = chain(problem), "a download was broken off: {problem}");
 }
 
 /// A file that is being written.
