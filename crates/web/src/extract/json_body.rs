@@ -9,7 +9,6 @@ use http::{HeaderMap, header};
 use keybell_app::App;
 use keybell_core::{Code, FieldError, Problem};
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::body;
@@ -69,11 +68,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Problem {
-    // serde_json counts among the faults of syntax what the grammar has nothing against: a number or null where a word of
-    // several is expected, and values that cannot be held. The grammar alone is asked by reading without making a value.
-    if error.classify() != Category::Data && serde_json::from_slice::<&RawValue>(bytes).is_err() {
-        let text = without_position(&error.to_string()).to_owned();
-        let (line, column) = (error.line(), error.column());
+    // The grammar alone is asked by reading to the end without making a value: a member that does not fit may come before the
+    // fault, and serde_json counts among the faults of syntax what the grammar has nothing against (a number where a word of
+    // several is expected, a value that cannot be held).
+    if let Err(broken) = serde_json::from_slice::<&RawValue>(bytes) {
+        let told = if error.is_data() { &broken } else { error };
+        let text = without_position(&told.to_string()).to_owned();
+        let (line, column) = (told.line(), told.column());
         let detail = format!("The body is not valid JSON: {text} at line {line}, column {column}.");
         return Problem::new(Code::Malformed, detail);
     }
@@ -224,7 +225,8 @@ mod tests {
         insta::assert_snapshot!(refused(r#"{"texts":["\udd11"]}"#), @"422 | texts[0] invalid has half of a surrogate pair, which is no character");
         insta::assert_snapshot!(refused(&deep(127)), @"422 | any invalid is nested too deep");
         for broken in [r#"{"number":1e}"#, r#"{"texts":["\ud83"]}"#, r#"{"texts":["\x"]}"#, &deep(127)[1..]] {
-            assert!(parse::<Odd>(broken.as_bytes()).is_err_and(|problem| problem.code == Code::Malformed));
+            let read = parse::<Odd>(broken.as_bytes());
+            assert!(read.is_err_and(|problem| problem.code == Code::Malformed), "{broken}");
         }
     }
 
@@ -232,6 +234,7 @@ mod tests {
     fn what_is_not_json_says_where() {
         insta::assert_snapshot!(refused("{\"name\":\n \"a\",}"), @"400 | The body is not valid JSON: trailing comma at line 2, column 6.");
         insta::assert_snapshot!(refused(""), @"400 | The body is not valid JSON: EOF while parsing a value at line 1, column 0.");
+        insta::assert_snapshot!(refused("{\"name\":5,\"at\" 1}"), @"400 | The body is not valid JSON: expected `:` at line 1, column 16.");
         insta::assert_snapshot!(refused("{\"name\":\"a\"} x"), @"400 | The body is not valid JSON: trailing characters at line 1, column 14.");
         assert!(parse::<Body>(b"{\"name\":\"\xff\"}").is_err_and(|problem| problem.code == Code::Malformed));
         assert!(
