@@ -10,6 +10,7 @@ pub mod catalogue;
 mod commit;
 pub mod deliveries;
 pub mod delivery;
+pub mod downloads;
 pub mod event_types;
 pub mod events;
 pub mod health;
@@ -21,6 +22,7 @@ mod master_key;
 pub mod operator_keys;
 pub mod page;
 pub mod passwords;
+mod places;
 mod problems;
 mod rate_limits;
 pub mod registry;
@@ -45,6 +47,7 @@ use keybell_store::ops::api_keys::CountKeys;
 use catalogue::Catalogue;
 use delivery::resolve::{Lookups, Resolve, SystemResolver};
 use delivery::{Bounds, Engine};
+use downloads::Downloads;
 use keyring::{Keyring, Peppers};
 use live::LiveViews;
 use operator_keys::OperatorKeys;
@@ -82,6 +85,7 @@ struct Inner {
     passwords: Passwords,
     throttle: Throttle,
     live_views: LiveViews,
+    downloads: Downloads,
 }
 
 /// What an installation is made of. The binary hands in the real ones, tests their own.
@@ -168,6 +172,7 @@ impl App {
             passwords: Passwords::new(),
             throttle: Throttle::new(),
             live_views: LiveViews::default(),
+            downloads: Downloads::default(),
         });
         tokio::spawn(operator_keys::follow(Arc::downgrade(&inner)));
         tokio::spawn(usage::follow(Arc::downgrade(&inner)));

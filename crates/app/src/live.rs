@@ -1,7 +1,6 @@
 //! Live views: pages that stay open and are told what changes. They are few, and end when the server does.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::{Code, Problem, WorkspaceId};
@@ -9,81 +8,25 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::App;
+use crate::places::{Place, Places};
 
 /// Most live views at once: each asks the database about once a second.
 pub const LIVE_VIEWS_MAX: usize = 100;
 /// Most of them of one workspace, so that none takes all of them.
 pub const LIVE_VIEWS_PER_WORKSPACE_MAX: usize = 10;
-/// After how long without a sign of life a view may lose its place to another: one whose browser stopped reading is not
-/// looked at by anybody, and its connection may last for hours.
-pub const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// Seconds after which somebody who found no room may ask again.
 const COME_AGAIN_SECONDS: u64 = 10;
 
 /// The live views of this process.
 pub(crate) struct LiveViews {
-    open: Arc<Open>,
+    places: Arc<Places>,
     over: watch::Sender<bool>,
-}
-
-/// The places that are taken, by workspace.
-#[derive(Default)]
-struct Open(Mutex<Places>);
-
-#[derive(Default)]
-struct Places {
-    of: HashMap<WorkspaceId, Vec<Place>>,
-    /// The number of the next one.
-    next: u64,
-}
-
-/// One view's place.
-struct Place {
-    number: u64,
-    /// When it is to give its next sign of life.
-    until: Instant,
-}
-
-impl Open {
-    fn lock(&self) -> MutexGuard<'_, Places> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Places {
-    fn is_full(&self, workspace: WorkspaceId) -> bool {
-        let all: usize = self.of.values().map(Vec::len).sum();
-        let own = self.of.get(&workspace).map_or(0, Vec::len);
-        all >= LIVE_VIEWS_MAX || own >= LIVE_VIEWS_PER_WORKSPACE_MAX
-    }
-
-    /// Takes their places from those that nobody reads.
-    fn clear(&mut self, now: Instant) {
-        self.of.retain(|_, places| {
-            places.retain(|place| now < place.until + STALLED_AFTER);
-            !places.is_empty()
-        });
-    }
 }
 
 /// A view that was begun; dropping it makes room for another.
 pub struct LiveView {
     over: watch::Receiver<bool>,
-    workspace: WorkspaceId,
-    number: u64,
-    open: Arc<Open>,
-}
-
-impl Drop for LiveView {
-    fn drop(&mut self) {
-        let mut open = self.open.lock();
-        if let Some(places) = open.of.get_mut(&self.workspace) {
-            places.retain(|place| place.number != self.number);
-            if places.is_empty() {
-                open.of.remove(&self.workspace);
-            }
-        }
-    }
+    place: Place,
 }
 
 impl App {
@@ -101,24 +44,18 @@ impl App {
 
 impl Default for LiveViews {
     fn default() -> LiveViews {
-        LiveViews { open: Arc::default(), over: watch::channel(false).0 }
+        let places = Places::new(LIVE_VIEWS_MAX, LIVE_VIEWS_PER_WORKSPACE_MAX);
+        LiveViews { places, over: watch::channel(false).0 }
     }
 }
 
 impl LiveViews {
     fn begin(&self, workspace: WorkspaceId) -> Result<LiveView, Problem> {
-        let (mut open, now) = (self.open.lock(), Instant::now());
-        if open.is_full(workspace) {
-            open.clear(now);
-        }
-        if open.is_full(workspace) {
+        let Some(place) = self.places.take(workspace) else {
             let full = "As many live views are open as may be. Close one, or try again later.";
             return Err(Problem::new(Code::RateLimited, full).retry_after(COME_AGAIN_SECONDS));
-        }
-        let number = open.next;
-        open.next += 1;
-        open.of.entry(workspace).or_default().push(Place { number, until: now });
-        Ok(LiveView { over: self.over.subscribe(), workspace, number, open: Arc::clone(&self.open) })
+        };
+        Ok(LiveView { over: self.over.subscribe(), place })
     }
 
     fn end(&self) {
@@ -128,28 +65,21 @@ impl LiveViews {
 
 impl LiveView {
     /// Waits for `time`; false where the view is over, or has lost its place to another since it gave no sign of life for
-    /// [`STALLED_AFTER`].
+    /// half a minute.
     pub async fn pause(&mut self, time: Duration) -> bool {
-        if !self.is_there_until(Instant::now() + time) {
+        if !self.place.is_there_until(Instant::now() + time) {
             return false;
         }
         // A sender that is gone is an end, too.
         let over = self.over.wait_for(|over| *over);
         tokio::time::timeout(time, over).await.is_err()
     }
-
-    /// Gives a sign of life, good until the next that is to come at `until`. False where the place is lost.
-    fn is_there_until(&self, until: Instant) -> bool {
-        let mut open = self.open.lock();
-        let mut places = open.of.get_mut(&self.workspace).into_iter().flatten();
-        let own = places.find(|place| place.number == self.number);
-        own.map(|place| place.until = until).is_some()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::STALLED_AFTER;
 
     fn workspace(number: usize) -> WorkspaceId {
         WorkspaceId::from_bytes([u8::try_from(number).expect("few of them"); 16])
@@ -180,7 +110,7 @@ mod tests {
         assert_eq!(open.iter().filter(|view| view.is_ok()).count(), LIVE_VIEWS_PER_WORKSPACE_MAX);
         assert!(views.begin(workspace(2)).is_ok());
         drop(open);
-        assert!(views.begin(workspace(1)).is_ok() && views.open.lock().of.is_empty());
+        assert!(views.begin(workspace(1)).is_ok());
     }
 
     #[tokio::test(start_paused = true)]

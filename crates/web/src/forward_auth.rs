@@ -22,6 +22,7 @@ use crate::envelope::base_url;
 use crate::extract::{Source, is_from_trusted_proxy, presented_in};
 use crate::problem::{self, Failed};
 use crate::request_id::RequestId;
+use crate::routes::NEVER;
 
 /// Where it is answered.
 pub(crate) const PATH: &str = "/v1/forward-auth";
@@ -42,7 +43,7 @@ pub(crate) fn answer(app: &App, parts: &Parts, id: &RequestId) -> Response {
         // Which gateway asks is not known then, so the answer is the one that all of them refuse by.
         Err(problem) => refused(app, id, &Wanted { nginx: true, ..Wanted::default() }, problem),
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(NEVER));
     response
 }
 

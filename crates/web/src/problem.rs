@@ -15,6 +15,7 @@ use keybell_core::key::{LimitState, limit_headers};
 use keybell_core::{Code, Forbidden, Problem, Timestamp};
 
 use crate::request_id::RequestId;
+use crate::routes::NEVER;
 
 /// What a handler gives back.
 pub type Answer<T> = Result<T, Failed>;
@@ -87,7 +88,7 @@ pub(crate) fn write(
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NEVER));
     tell_waiting(headers, problem, now);
     if !headers.contains_key(header::WWW_AUTHENTICATE) {
         challenge(headers, problem.code, &[]);
@@ -136,7 +137,8 @@ fn log(problem: &Problem, request_id: &RequestId) {
     }
 }
 
-fn chain(problem: &Problem) -> String {
+/// What lies behind a problem, for the log: the source of each source.
+pub(crate) fn chain(problem: &Problem) -> String {
     let mut chain = String::new();
     let mut next = problem.source();
     while let Some(error) = next {

@@ -1,14 +1,14 @@
 //! JSON bodies: read once into a struct, and explained field by field where they do not fit.
 //!
-//! What is not JSON is 400 and says where; JSON that does not fit is 422 and names the member. The values themselves are
-//! not repeated in the answer: one of them may be a secret.
+//! What is not JSON by its grammar (RFC 8259) is 400 and says where. JSON that does not fit is 422 and names the member, also
+//! where its value is none to us at all: a number that no number here can be, half of a character, nesting without an end. The
+//! values themselves are not repeated in the answer: one of them may be a secret.
 
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
 use keybell_app::App;
 use keybell_core::{Code, FieldError, Problem};
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::body;
@@ -68,10 +68,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Problem {
-    // Where a word of several is expected, serde_json takes a number or null for a fault of the syntax.
-    if error.classify() != Category::Data && serde_json::from_slice::<&RawValue>(bytes).is_err() {
-        let text = without_position(&error.to_string()).to_owned();
-        let (line, column) = (error.line(), error.column());
+    // The grammar alone is asked by reading to the end without making a value: a member that does not fit may come before the
+    // fault, and serde_json counts among the faults of syntax what the grammar has nothing against (a number where a word of
+    // several is expected, a value that cannot be held).
+    if let Err(broken) = serde_json::from_slice::<&RawValue>(bytes) {
+        let told = if error.is_data() { &broken } else { error };
+        let text = without_position(&told.to_string()).to_owned();
+        let (line, column) = (told.line(), told.column());
         let detail = format!("The body is not valid JSON: {text} at line {line}, column {column}.");
         return Problem::new(Code::Malformed, detail);
     }
@@ -117,6 +120,14 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
         (path.to_owned(), "wrong_type", format!("must be {expected}"))
     } else if message == "expected value" {
         (path.to_owned(), "wrong_type", "must be a string".to_owned())
+    } else if message == "number out of range" {
+        (path.to_owned(), "out_of_range", "is a larger number than can be held".to_owned())
+    } else if message.ends_with("hex escape") {
+        (path.to_owned(), "invalid", "has half of a surrogate pair, which is no character".to_owned())
+    } else if message == "recursion limit exceeded" {
+        // The whole way down would be as long as it is deep.
+        let member = path.split(['.', '[']).next().unwrap_or_default();
+        (member.to_owned(), "invalid", "is nested too deep".to_owned())
     } else {
         (path.to_owned(), "invalid", message.to_owned())
     };
@@ -191,9 +202,39 @@ mod tests {
     }
 
     #[test]
+    fn json_that_no_value_can_hold_names_its_member_too() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only whether it can be read matters here")]
+        struct Odd {
+            #[serde(default)]
+            number: f64,
+            #[serde(default)]
+            texts: Vec<String>,
+            #[serde(default)]
+            any: serde_json::Value,
+        }
+        let refused = |body: &str| {
+            let problem = parse::<Odd>(body.as_bytes()).expect_err("it does not fit");
+            let error = problem.errors.first().expect("a member is named");
+            format!("{} | {} {} {}", problem.code.status(), error.field, error.code, error.message)
+        };
+        let deep = |depth: usize| format!("{{\"any\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse::<Odd>(deep(126).as_bytes()).is_ok());
+        insta::assert_snapshot!(refused(r#"{"number":1e999}"#), @"422 | number out_of_range is a larger number than can be held");
+        insta::assert_snapshot!(refused(r#"{"texts":["a","\ud83d"]}"#), @"422 | texts[1] invalid has half of a surrogate pair, which is no character");
+        insta::assert_snapshot!(refused(r#"{"texts":["\udd11"]}"#), @"422 | texts[0] invalid has half of a surrogate pair, which is no character");
+        insta::assert_snapshot!(refused(&deep(127)), @"422 | any invalid is nested too deep");
+        for broken in [r#"{"number":1e}"#, r#"{"texts":["\ud83"]}"#, r#"{"texts":["\x"]}"#, &deep(127)[1..]] {
+            let read = parse::<Odd>(broken.as_bytes());
+            assert!(read.is_err_and(|problem| problem.code == Code::Malformed), "{broken}");
+        }
+    }
+
+    #[test]
     fn what_is_not_json_says_where() {
         insta::assert_snapshot!(refused("{\"name\":\n \"a\",}"), @"400 | The body is not valid JSON: trailing comma at line 2, column 6.");
         insta::assert_snapshot!(refused(""), @"400 | The body is not valid JSON: EOF while parsing a value at line 1, column 0.");
+        insta::assert_snapshot!(refused("{\"name\":5,\"at\" 1}"), @"400 | The body is not valid JSON: expected `:` at line 1, column 16.");
         insta::assert_snapshot!(refused("{\"name\":\"a\"} x"), @"400 | The body is not valid JSON: trailing characters at line 1, column 14.");
         assert!(parse::<Body>(b"{\"name\":\"\xff\"}").is_err_and(|problem| problem.code == Code::Malformed));
         assert!(

@@ -17,6 +17,7 @@ use super::{assets, page};
 use crate::csrf;
 use crate::problem::{self, Failed};
 use crate::request_id::RequestId;
+use crate::routes::NEVER;
 
 /// Nothing but our own style, scripts and answers; nothing inline, and no text ever becomes markup by a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -61,7 +62,7 @@ fn with_headers(mut response: Response) -> Response {
     }
     // Pages tell what only their reader may know, some of it once: no cache keeps any, nor does Back after signing out. The
     // reference is the same for everybody, and says so itself.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(NEVER));
     response
 }
 

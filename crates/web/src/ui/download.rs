@@ -1,8 +1,8 @@
-//! Lists as files for spreadsheets: CSV (RFC 4180), written while the list is read, a page at a time.
+//! Lists as files for spreadsheets: CSV (RFC 4180), written while the list is read, a look at a time. How many are written at
+//! once, `keybell_app::downloads` says.
 //!
 //! A spreadsheet takes a cell that begins like a formula for one, whoever wrote it: see [`harmless`].
 
-use std::borrow::Cow;
 use std::future::ready;
 
 use axum::body::Body;
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 use futures_util::{StreamExt, stream};
 use http::header;
+use keybell_app::downloads::Download as UnderWay;
 use keybell_app::page::PAGE_LIMIT_MAX;
 use keybell_app::{App, Listing, Page};
 use keybell_core::{Problem, Timestamp};
@@ -20,23 +21,30 @@ use super::listed::{address, kept};
 use super::signed::Inside;
 use super::view::parts::Download;
 use crate::envelope::base_url;
+use crate::problem::chain;
 
-/// Most rows of a file: a few megabytes for one click, and forty reads of the database where the filter fits most of what is
-/// looked at; a rare one goes through everything. What is more is in the next file, whose address stands in the last row.
+/// Most rows of a file: a few megabytes for one click. What is more is in the next file, whose address stands in the last row.
 pub(super) const ROWS_MAX: usize = 10_000;
+/// Most looks at the database for a file, which bounds it where next to nothing fits the filter: five million deliveries, and
+/// some ten seconds of a reader.
+const LOOKS_MAX: usize = 1_000;
 
-const _: () = assert!(ROWS_MAX.is_multiple_of(PAGE_LIMIT_MAX as usize), "a file is made of whole pages");
-
-/// What spreadsheets take for the beginning of a formula, or pass over before one: the list of OWASP's page on CSV injection.
-/// Where East Asian text is written, the wide ones count as the narrow ones.
-const BEGINS_FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+/// What spreadsheets take for the beginning of a formula: the list of OWASP's page on CSV injection. Where East Asian text is
+/// written, the wide ones count as the narrow ones.
+const BEGINS_FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// What spreadsheets may pass over before one.
+const PASSED_OVER: [char; 3] = ['\t', '\r', '\n'];
+/// What may end a cell and begin another in the midst of what is one to us. Where a country writes 1,5 for one and a half, a
+/// spreadsheet splits at the semicolon, and then our quotes do not begin its cells, and hold nothing together.
+const SEPARATES: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
 /// A list that can be downloaded.
 pub(super) trait Rows: Send + Sync + 'static {
     /// What its columns are called: as in the API, where it has them.
     const COLUMNS: &'static [&'static str];
 
-    /// A page of it: of each entry a cell for each column.
+    /// A page of it: of each entry a cell for each column. It may be short, or have none, where there is more to look at: so
+    /// that each takes a bounded time, and others get their turn.
     fn read(
         &self,
         app: &App,
@@ -64,14 +72,16 @@ pub(super) async fn file<R: Rows>(
     filters: &[&'static str],
     rows: R,
 ) -> Result<Response, Problem> {
+    let under_way = app.begin_download(here.place.workspace)?;
     let disposition = format!("attachment; filename=\"{}\"", name(list, app.now()));
     let sheet = Sheet {
         columns: R::COLUMNS,
         address: format!("{}{}", base_url(&app), path(list)),
         kept: kept(query, filters),
         written: 0,
+        looks: 0,
     };
-    let mut reading = Reading { app, here, rows, sheet, cursor: query.cursor() };
+    let mut reading = Reading { app, here, under_way, rows, sheet, cursor: query.cursor() };
     // Read before anything is answered, so that a refusal is a page.
     let first = reading.read().await?;
     let later = stream::try_unfold(reading, |mut reading| async move {
@@ -98,14 +108,14 @@ fn name(list: &str, now: Timestamp) -> String {
 }
 
 fn broken_off(problem: &Problem) {
-    let why = std::error::Error::source(problem).map(ToString::to_string);
-    tracing::warn!(problem.chain = why, "a download was broken off: {problem}");
+    tracing::warn!(problem.chain = chain(problem), "a download was broken off: {problem}");
 }
 
 /// A file that is being written.
 struct Reading<R> {
     app: App,
     here: Inside,
+    under_way: UnderWay,
     rows: R,
     sheet: Sheet,
     /// Where to read on.
@@ -115,8 +125,9 @@ struct Reading<R> {
 impl<R: Rows> Reading<R> {
     /// The lines of the next part. Who loses their rights while they download gets no more.
     async fn read(&mut self) -> Result<Vec<u8>, Problem> {
+        self.app.go_on_with_download(&mut self.under_way)?;
         self.here.check_again(&self.app).await?;
-        let page = Page::new(Some(PAGE_LIMIT_MAX), self.cursor.take())?;
+        let page = Page::new(Some(self.sheet.room()), self.cursor.take())?;
         let part = self.rows.read(&self.app, &self.here, page).await?;
         let (lines, cursor) = self.sheet.lines(part);
         self.cursor = cursor;
@@ -132,9 +143,17 @@ struct Sheet {
     kept: Vec<(&'static str, String)>,
     /// Rows so far.
     written: usize,
+    /// Parts so far.
+    looks: usize,
 }
 
 impl Sheet {
+    /// Most rows that the next part may have.
+    fn room(&self) -> u32 {
+        let room = ROWS_MAX.saturating_sub(self.written);
+        u32::try_from(room).unwrap_or(PAGE_LIMIT_MAX).clamp(1, PAGE_LIMIT_MAX)
+    }
+
     /// The lines of a part, and where to read on: nowhere, where the list or the file is at its end.
     fn lines(&mut self, part: Listing<Vec<String>>) -> (Vec<u8>, Option<String>) {
         // All cells quoted: a comma, a quote or a line's end inside one is part of it.
@@ -142,30 +161,43 @@ impl Sheet {
         let csv = csv.quote_style(QuoteStyle::Always).terminator(Terminator::CRLF);
         let mut csv = csv.from_writer(Vec::new());
         let mut write = |row: &[String]| {
-            let row = row.iter().map(|cell| harmless(cell)).map(|cell| cell.as_bytes().to_owned());
-            csv.write_record(row).expect("memory takes it, and a row has a cell for each column");
+            let row = row.iter().map(|cell| harmless(cell));
+            csv.write_record(row.map(String::into_bytes))
+                .expect("memory takes it, and a row has a cell for each column");
         };
-        if self.written == 0 {
+        if self.looks == 0 {
             write(&self.columns.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
         part.data.iter().for_each(|row| write(row));
         self.written += part.data.len();
+        self.looks += 1;
         let mut cursor = part.next_cursor;
-        if self.written >= ROWS_MAX
+        if (self.written >= ROWS_MAX || self.looks >= LOOKS_MAX)
             && let Some(cut_off) = cursor.take()
         {
             let next = address(&self.address, &self.kept, Some(&cut_off));
             let mut row = vec![String::new(); self.columns.len()];
-            row[0] = format!("Cut off after {ROWS_MAX} rows. The next ones: {next}");
+            row[0] = format!("Cut off here. What comes after these rows: {next}");
             write(&row);
         }
         (csv.into_inner().expect("memory takes it"), cursor)
     }
 }
 
-/// `cell` so that no spreadsheet takes it for a formula: behind an apostrophe, which says that what follows is a text.
-fn harmless(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(BEGINS_FORMULA) { Cow::from(format!("'{cell}")) } else { Cow::from(cell) }
+/// `cell` so that no spreadsheet takes it, or what it takes for a cell inside of it, for a formula: behind an apostrophe, which
+/// says that what follows is a text. Quotes before it would be taken off.
+fn harmless(cell: &str) -> String {
+    let mut harmless = String::with_capacity(cell.len());
+    let mut begins = true;
+    for char in cell.chars() {
+        let is_first = harmless.is_empty();
+        if begins && BEGINS_FORMULA.contains(&char) || is_first && PASSED_OVER.contains(&char) {
+            harmless.push('\'');
+        }
+        begins = SEPARATES.contains(&char) || begins && char == '"';
+        harmless.push(char);
+    }
+    harmless
 }
 
 #[cfg(test)]
@@ -179,6 +211,7 @@ mod tests {
             address: "https://keybell.test/keys.csv".to_owned(),
             kept,
             written: 0,
+            looks: 0,
         }
     }
 
@@ -191,7 +224,7 @@ mod tests {
     fn written(rows: usize) -> Vec<String> {
         let (mut sheet, mut text, mut left) = (sheet(), Vec::new(), rows);
         loop {
-            let now = left.min(PAGE_LIMIT_MAX as usize);
+            let now = left.min(sheet.room() as usize);
             left -= now;
             let (lines, cursor) = sheet.lines(part(now, (left > 0).then_some("9")));
             text.extend(lines);
@@ -211,19 +244,112 @@ mod tests {
         let cut = written(ROWS_MAX + 1);
         assert_eq!((cut.len(), &cut[..=ROWS_MAX]), (2 + ROWS_MAX, full.as_slice()));
         let next = "https://keybell.test/keys.csv?actor=%3Da%26b&cursor=9";
-        assert_eq!(cut[1 + ROWS_MAX], format!("\"Cut off after 10000 rows. The next ones: {next}\",\"\""));
+        assert_eq!(cut[1 + ROWS_MAX], format!("\"Cut off here. What comes after these rows: {next}\",\"\""));
+    }
+
+    #[test]
+    fn a_file_is_made_of_short_parts_and_ends_after_so_many_looks() {
+        let mut sheet = sheet();
+        let mut look = |rows| {
+            let (lines, cursor) = sheet.lines(part(rows, Some("9")));
+            (String::from_utf8(lines).expect("it is text"), cursor)
+        };
+        assert_eq!(look(0), ("\"id\",\"name\"\r\n".to_owned(), Some("9".to_owned())));
+        assert_eq!(look(1), ("\"0\",\"name\"\r\n".to_owned(), Some("9".to_owned())));
+        for _ in 2..LOOKS_MAX - 1 {
+            assert_eq!(look(0), (String::new(), Some("9".to_owned())), "it goes on");
+        }
+        let (last, cursor) = look(0);
+        assert_eq!(cursor, None);
+        assert!(last.starts_with("\"Cut off here. What comes after these rows: https://"), "{last}");
+    }
+
+    #[test]
+    fn the_last_part_is_as_long_as_there_is_room_for() {
+        let room = |written| Sheet { written, ..sheet() }.room();
+        assert_eq!([0, ROWS_MAX - PAGE_LIMIT_MAX as usize].map(room), [PAGE_LIMIT_MAX; 2]);
+        assert_eq!([ROWS_MAX - 7, ROWS_MAX - 1].map(room), [7, 1]);
     }
 
     #[test]
     fn what_begins_like_a_formula_is_a_text() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠a"]
-        {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\ta", "\ra", "\na", "＝1", "＋1", "－1", "＠a"] {
             assert_eq!(harmless(formula), format!("'{formula}"));
         }
-        for text in
-            ["", "1=1", "'=1", " =1", "a@example.com", "\u{202e}gnp", "🔑 key", "kb_live_000000000000"]
-        {
+        for text in [
+            "",
+            "1=1",
+            "'=1",
+            " =1",
+            "a@example.com",
+            "\u{202e}gnp",
+            "🔑 key",
+            "kb_live_000000000000",
+            "one, two; three",
+            "one\r\ntwo\n\nthree",
+            r#"{"to":["a.b","c.*"],"from":-1}"#,
+            "2026-11-23T12:00:00.000Z",
+        ] {
             assert_eq!(harmless(text), text);
+        }
+    }
+
+    #[test]
+    fn what_begins_like_a_formula_where_another_country_splits_the_cell_is_a_text_too() {
+        for (written, text) in [
+            ("a;=1+1;b", "a;'=1+1;b"),
+            ("a,=1+1,b", "a,'=1+1,b"),
+            ("a\t+1", "a\t'+1"),
+            ("a\r\n-1", "a\r\n'-1"),
+            ("a\n@SUM(1)", "a\n'@SUM(1)"),
+            ("a;\"=1+1", "a;\"'=1+1"),
+            ("a;\"\"\"=1+1", "a;\"\"\"'=1+1"),
+            ("\"=1", "\"'=1"),
+            ("=1;=2", "'=1;'=2"),
+            ("\t=1", "'\t'=1"),
+            ("a;＝1", "a;'＝1"),
+            ("a;;-1", "a;;'-1"),
+        ] {
+            assert_eq!(harmless(written), text);
+        }
+    }
+
+    /// What a spreadsheet makes of a line that splits at `separator`: quotes hold a cell together only where they begin it.
+    fn split_at(line: &str, separator: char) -> Vec<String> {
+        let (mut cells, mut cell, mut is_quoted) = (Vec::new(), String::new(), false);
+        let mut chars = line.chars().peekable();
+        let mut begins = true;
+        while let Some(char) = chars.next() {
+            match char {
+                '"' if begins => is_quoted = true,
+                '"' if is_quoted && chars.next_if_eq(&'"').is_some() => cell.push('"'),
+                '"' if is_quoted => is_quoted = false,
+                _ if (char == separator || char == '\n') && !is_quoted => {
+                    cells.push(std::mem::take(&mut cell));
+                }
+                _ => cell.push(char),
+            }
+            begins = !is_quoted && (char == separator || char == '\n');
+        }
+        cells.push(cell);
+        cells
+    }
+
+    #[test]
+    fn no_cell_of_a_line_is_a_formula_wherever_it_is_split() {
+        let hostile =
+            ["=", "+", "-", "@", "\t", "\r", "\n", ";=", ",=", "\"", "\";=", ";\"=", "\t\"@", "\n\"\"-"];
+        for (first, second) in hostile.iter().flat_map(|first| hostile.map(|second| (first, second))) {
+            let cell = format!("{first}1{second}1;");
+            let row = vec!["name".to_owned(), cell.clone()];
+            let (lines, _) = sheet().lines(Listing { data: vec![row], next_cursor: None });
+            let lines = String::from_utf8(lines).expect("it is text");
+            for separator in [',', ';', '\t'] {
+                for cell in split_at(&lines, separator) {
+                    let read = cell.trim_start_matches(['\r', '\n', '\t']);
+                    assert!(!read.starts_with(BEGINS_FORMULA), "{cell:?} of {lines:?} at {separator:?}");
+                }
+            }
         }
     }
 

@@ -16,6 +16,14 @@ pub(super) fn kept(query: &Fields, names: &[&'static str]) -> Vec<(&'static str,
     names.iter().filter_map(|name| Some((*name, query.some(name)?))).collect()
 }
 
+/// The choices of a filter, of the words and labels that are `known`: word, label, whether chosen.
+pub(super) fn chosen(
+    known: &[(&'static str, &'static str)],
+    chosen: &str,
+) -> Vec<(&'static str, &'static str, bool)> {
+    known.iter().map(|(word, label)| (*word, *label, *word == chosen)).collect()
+}
+
 /// The address of `list` with the parameters `kept`, from `cursor` on where one is given.
 pub(super) fn address(list: &str, kept: &[(&'static str, String)], cursor: Option<&str>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -135,7 +135,7 @@ fn notice(word: &str) -> Option<&'static str> {
         "key-revoked" => "The key was revoked. It is refused from now on.",
         "webhook-created" => "The webhook was created. Its signing secret is below.",
         "webhook-saved" => "The webhook was saved.",
-        "webhook-enabled" => "The webhook is on. What waited is sent now.",
+        "webhook-enabled" => "The webhook is on. Events are sent to it again, and so are any that waited.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",
         "delivery-resent" => "The delivery is made again. Its status says what came of it.",
         "webhook-deleted" => "The webhook was deleted.",

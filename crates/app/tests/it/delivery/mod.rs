@@ -20,6 +20,7 @@ mod standstill;
 mod switched;
 mod tls;
 mod told;
+mod used_again;
 
 use std::time::Duration;
 

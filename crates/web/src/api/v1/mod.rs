@@ -19,6 +19,7 @@ use keybell_app::App;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::idempotency;
+use crate::routes::NEVER;
 
 /// Every route of version 1.
 pub(super) fn router(app: &App) -> OpenApiRouter<App> {
@@ -56,6 +57,6 @@ pub(super) fn is_decision(path: &str) -> bool {
 
 /// Answers are for the credential that asked, and some hold a secret: no cache keeps any of them.
 async fn private(mut response: axum::response::Response) -> axum::response::Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(NEVER));
     response
 }

