@@ -139,7 +139,14 @@ impl Story {
         browser.find(Heading, "Send test").await;
         browser.click(Button, "Send test").await;
         browser.sees("The endpoint answered 200 OK").await;
+        browser.find(Button, "Send another test").await;
         self.look("webhook-test").await;
+        // The same with the page's scripts and without them.
+        browser.click(Button, "As a command for the terminal").await;
+        browser.sees("curl --globoff -X POST").await;
+        browser.sees("· test · took").await;
+        let copies = "Copy the command of attempt 1";
+        assert_eq!(browser.has(Button, copies).await, browser.runs_scripts());
     }
 
     /// The list is told what happens while somebody looks; off at first, and off again.

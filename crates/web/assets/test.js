@@ -17,9 +17,15 @@ if (test) {
   const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
   const put = (part, name, text) => {
-    const here = part.querySelector(`[data-put="${name}"]`);
-    if (text) here.textContent = text;
-    else here.remove();
+    for (const here of part.querySelectorAll(`[data-put="${name}"]`)) {
+      if (text) here.textContent = text;
+      else here.remove();
+    }
+  };
+
+  // Leaves out what the page's own view of an attempt leaves out too.
+  const keep = (part, name, is) => {
+    if (!is) part.querySelector(`[data-${name}]`).remove();
   };
 
   const message = (told, whose) => {
@@ -37,8 +43,13 @@ if (test) {
       }
       part.querySelector("tbody").append(row);
     }
-    put(part, "body", told.body || "(empty)");
-    if (!told.truncated) put(part, "truncated", "");
+    put(part, "body", told.body);
+    put(part, "raw", told.raw);
+    keep(part, "raw", told.raw);
+    keep(part, "headers", told.headers.length > 0);
+    keep(part, "body", told.body);
+    keep(part, "empty", !told.body);
+    keep(part, "truncated", told.truncated);
     return part;
   };
 
@@ -48,13 +59,17 @@ if (test) {
     outcome: (told) => {
       say(told.well ? "good" : "bad", told.said);
       const attempt = copy("tested-attempt");
-      for (const name of ["outcome", "error", "timings", "url"]) put(attempt, name, told[name]);
+      for (const name of ["outcome", "error", "timings", "url", "curl"]) put(attempt, name, told[name]);
+      attempt.querySelector("[data-when]").dateTime = told.started;
+      keep(attempt, "curl", told.curl);
+      for (const copies of attempt.querySelectorAll("[data-copy]")) copies.hidden = false;
       for (const whose of ["answer", "request"]) {
         const part = attempt.querySelector(`[data-message="${whose}"]`);
         if (told[whose]) part.append(message(told[whose], whose));
         else part.remove();
       }
       place.replaceChildren(attempt);
+      document.dispatchEvent(new CustomEvent("times"));
     },
   };
 

@@ -99,7 +99,7 @@ impl Rows for Entries {
     ];
 
     async fn read(&self, app: &App, here: &Inside, page: Page) -> Result<Listing<Vec<String>>, Problem> {
-        let Listing { data, next_cursor } = app.list_audit(here.grant()?, self.0.clone(), page).await?;
+        let Listing { data, next_cursor } = app.glance_at_audit(here.grant()?, self.0.clone(), page).await?;
         Ok(Listing { data: data.into_iter().map(cells).collect(), next_cursor })
     }
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 use keybell_app::App;
+use keybell_app::deliveries::Attempt;
 use keybell_app::webhooks::Webhook;
 use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, Problem};
@@ -50,7 +51,7 @@ pub(super) async fn send(
     let chosen = event_type.as_deref().unwrap_or_default();
     match app.test_webhook(grant, webhook.id, event_type.as_deref()).await {
         Ok(attempt) => {
-            let outcome = Some(AttemptView { trigger: "test", ..shown(attempt, true) });
+            let outcome = Some(shown_test(attempt));
             Ok(page(&view(&app, &here, webhook, chosen, outcome, Errors::default())?)?)
         }
         Err(problem) if matches!(problem.code, Code::RateLimited | Code::UnknownEventType) => {
@@ -60,6 +61,11 @@ pub(super) async fn send(
         }
         Err(problem) => Err(problem.into()),
     }
+}
+
+/// The one attempt of a test.
+pub(super) fn shown_test(attempt: Attempt) -> AttemptView {
+    AttemptView { trigger: "test", ..shown(attempt, true) }
 }
 
 fn view(

@@ -9,9 +9,9 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Grant, WebhookId};
 use serde::Serialize;
 
+use super::test::shown_test;
 use crate::problem;
 use crate::request_id::RequestId;
-use crate::ui::deliveries::shown;
 use crate::ui::event_stream::event_stream;
 use crate::ui::view::deliveries::{AttemptView, Message};
 
@@ -27,16 +27,21 @@ struct Told {
     said: String,
     outcome: String,
     error: Option<String>,
+    /// In RFC 3339; the page says it in the words of its reader.
+    started: String,
     timings: String,
     url: String,
+    curl: Option<String>,
     request: Part,
     answer: Option<Part>,
 }
 
+/// A body as it reads best, and as it was where that differs.
 #[derive(Serialize)]
 struct Part {
     headers: Vec<(String, String)>,
     body: String,
+    raw: Option<String>,
     truncated: bool,
 }
 
@@ -53,7 +58,7 @@ pub(super) fn told(
     let over = async move {
         let tested = app.test_webhook(grant, webhook, event_type.as_deref()).await;
         let over = match tested {
-            Ok(attempt) => Event::default().event(OUTCOME).json_data(of(shown(attempt, true))),
+            Ok(attempt) => Event::default().event(OUTCOME).json_data(of(shown_test(attempt))),
             Err(problem) => {
                 problem::count(&problem, &request);
                 Event::default().event(REFUSED).json_data(&problem.detail)
@@ -69,9 +74,11 @@ fn of(attempt: AttemptView) -> Told {
     Told {
         well: attempt.went_well(),
         said: attempt.said(),
-        timings: format!("took {}{}", attempt.took, timings.collect::<String>()),
+        started: attempt.started.exact(),
+        timings: format!(" · {} · took {}{}", attempt.trigger, attempt.took, timings.collect::<String>()),
         outcome: attempt.outcome.word,
         error: attempt.error,
+        curl: attempt.curl,
         url: format!("POST {}", attempt.url),
         request: part(attempt.request, false),
         answer: attempt.response.map(|message| part(message, attempt.truncated)),
@@ -79,6 +86,7 @@ fn of(attempt: AttemptView) -> Told {
 }
 
 fn part(message: Message, truncated: bool) -> Part {
-    let body = message.pretty.or(message.body).unwrap_or_default();
-    Part { headers: message.headers, body, truncated }
+    let was = message.body.unwrap_or_default();
+    let (body, raw) = message.pretty.map_or((was.clone(), None), |pretty| (pretty, Some(was.clone())));
+    Part { headers: message.headers, body, raw, truncated }
 }

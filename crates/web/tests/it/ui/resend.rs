@@ -134,9 +134,16 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     let webhook = browser.open(&webhook).await.is(200);
     let ask = browser.open(&webhook.link("Send test")).await.is(200);
     let tested = browser.send(&ask.form("Send test").with("event_type", "portfolio.updated")).await.is(200);
-    for told in
-        ["The endpoint answered 418", "<i>short and stout</i>", "webhook-signature", "portfolio.updated"]
-    {
+    for told in [
+        "The endpoint answered 418",
+        "<i>short and stout</i>",
+        "webhook-signature",
+        "portfolio.updated",
+        "23 Nov 2026, 12:00:00 UTC · test · took",
+        "curl --globoff -X POST",
+        "As it was sent, byte for byte",
+        "Send another test",
+    ] {
         assert!(tested.text().contains(told), "{told}: {}", tested.text());
     }
     assert!(!tested.answer.text().contains("<i>"));
@@ -145,9 +152,16 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     let told = browser.send_for_events(&ask.form("Send test").with("event_type", "portfolio.updated")).await;
     assert_eq!(told.header("content-type"), "text/event-stream", "{}", told.text());
     assert!(told.text().starts_with("event: sending\n"), "{}", told.text());
-    for part in
-        ["event: outcome\n", "The endpoint answered 418", "<i>short and stout</i>", "webhook-signature"]
-    {
+    for part in [
+        "event: outcome\n",
+        "The endpoint answered 418",
+        "<i>short and stout</i>",
+        "webhook-signature",
+        r#""started":"2026-11-23T12:00:00.000Z","timings":" · test · took"#,
+        r#""curl":"curl --globoff -X POST"#,
+        r#""raw":"{\"id\":\"test_"#,
+        r#""raw":null"#,
+    ] {
         assert!(told.text().contains(part), "{part}: {}", told.text());
     }
     let told = browser.send_for_events(&ask.form("Send test").with("event_type", "memo.written")).await;
