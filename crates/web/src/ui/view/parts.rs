@@ -379,9 +379,9 @@ impl Errors {
     }
 }
 
-/// The id of the element of a field: `headers[0].name` is in `headers`.
+/// The id of the element of a field: `headers[0].name` is in `headers`, and `rate_limit.limit` is one of its own.
 fn anchor(field: &str) -> &str {
-    field.split(['[', '.']).next().unwrap_or(field)
+    field.split('[').next().unwrap_or(field)
 }
 
 /// A message of a problem begins small, after the field's name.
@@ -394,7 +394,8 @@ fn sentence(message: &str) -> String {
 
 /// The name of a field for a person: `workspace_name` is `Workspace name`.
 fn spoken(field: &str) -> String {
-    let words = anchor(field).replace('_', " ").replace("url", "URL");
+    let thing = field.split(['[', '.']).next().unwrap_or(field);
+    let words = thing.replace('_', " ").replace("url", "URL");
     let mut chars = words.chars();
     match chars.next() {
         Some(first) => format!("{}{}", first.to_uppercase(), chars.as_str()),
@@ -442,8 +443,11 @@ mod tests {
 
     #[test]
     fn an_error_inside_of_a_field_is_told_at_the_field() {
-        let errors =
-            Errors::new(vec![wrong("headers[2].name", "may not be Host"), wrong("url", "is required")]);
+        let errors = Errors::new(vec![
+            wrong("headers[2].name", "may not be Host"),
+            wrong("url", "is required"),
+            wrong("rate_limit.limit", "must be from 1"),
+        ]);
         assert_eq!(errors.about("headers").as_deref(), Some("May not be Host."));
         assert_eq!(errors.about("head"), None);
         let summary = errors.to_string();
@@ -451,6 +455,7 @@ mod tests {
             summary.contains(r##"href="#headers""##) && summary.contains(r##"href="#url""##),
             "{summary}"
         );
+        assert!(summary.contains(r##"<a href="#rate_limit.limit">Rate limit</a>"##), "{summary}");
     }
 
     #[test]
