@@ -16,7 +16,7 @@ use super::expiry::Expiry;
 use super::shown::shown_once;
 use super::{expiry, list_of, manageable};
 use crate::problem::Answer;
-use crate::ui::fields::{Fields, Form, errors_of};
+use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{EditedKey, KeyAgainPage, KeyFormPage, LimitRow, ScopeGroup};
@@ -64,7 +64,11 @@ pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response
     Ok(page(&view(&app, &here, None, written, Errors::default())?)?)
 }
 
-pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+pub(super) async fn create(
+    State(app): State<App>,
+    here: Inside,
+    TypedForm(form): TypedForm,
+) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let written = Written::read(&form);
     let new = match written.new_key(&form, &app) {
@@ -94,7 +98,7 @@ pub(super) async fn save(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
-    form: Form,
+    TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;
