@@ -20,7 +20,7 @@ use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{EditedKey, KeyAgainPage, KeyFormPage, LimitRow, ScopeGroup};
-use crate::ui::view::parts::{Errors, Field};
+use crate::ui::view::parts::{Errors, Field, number};
 use crate::ui::{first_time, once, page, page_refused};
 
 /// Empty lines for rate limits after those that are there.
@@ -260,7 +260,7 @@ fn view(
         environment: written.environment,
         groups: scope_groups(app, &written.scopes)?,
         expiries: expiry::choices(&written.expires, editing),
-        expires_on: written.expires_on,
+        expires_on: expiry::shown(&written.expires_on).to_owned(),
         networks: networks
             .hint("One to a line, such as 198.51.100.0/24. Empty: from anywhere.")
             .told(&errors),
@@ -280,7 +280,7 @@ fn limit_rows(written: &[LimitWritten], errors: &Errors) -> Vec<LimitRow> {
         LimitRow {
             number: index + 1,
             name: name.to_owned(),
-            limit: limit.to_owned(),
+            limit: number(limit).to_owned(),
             windows: windows.chain(own).collect(),
             is_wrong: errors.about(&format!("rate_limits[{index}]")).is_some(),
         }

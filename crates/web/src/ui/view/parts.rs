@@ -344,6 +344,10 @@ impl Field {
         let error = errors.about(self.name);
         Field { error, ..self }
     }
+
+    fn shown(&self) -> &str {
+        if self.kind == "number" { number(&self.value) } else { &self.value }
+    }
 }
 
 impl CopyField {
@@ -377,6 +381,12 @@ impl Errors {
             .collect();
         (!found.is_empty()).then(|| found.join(" "))
     }
+}
+
+/// What a field of numbers can hold of what was sent: nothing of other words, which a browser lets nobody write there, and of
+/// which it would say on its console that they are no number.
+pub fn number(sent: &str) -> &str {
+    if sent.parse::<u64>().is_ok() { sent } else { "" }
 }
 
 /// The id of the element of a field: `headers[0].name` is in `headers`, and `rate_limit.limit` is one of its own.
@@ -456,6 +466,15 @@ mod tests {
             "{summary}"
         );
         assert!(summary.contains(r##"<a href="#rate_limit.limit">Rate limit</a>"##), "{summary}");
+    }
+
+    #[test]
+    fn a_field_of_numbers_holds_numbers_only() {
+        let shown = |value: &str| Field::text("limit", "Limit", value).kind("number", "off").to_string();
+        assert!(shown("100").contains(r#"value="100""#));
+        for other in ["", "many", "1e9999", "99999999999999999999"] {
+            assert!(shown(other).contains(r#"value="""#), "{other}: {}", shown(other));
+        }
     }
 
     #[test]

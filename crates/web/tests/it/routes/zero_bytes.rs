@@ -85,6 +85,14 @@ fn judge(page: &Page, name: &str, sent: &Form) -> Vec<String> {
         return vec![format!("the form is gone: {}", page.text())];
     };
     for (field, value) in sent.fields.iter().filter(|(field, _)| field != "password") {
+        let numbers = page.all(&format!("[name='{field}'][type=number], [name='{field}'][type=date]"));
+        if field == name && !numbers.is_empty() {
+            // A browser has no words there, and says on its console where a page has some.
+            if numbers.iter().any(|number| number.attr("value") != Some("")) {
+                wrong.push("it stands in a field that cannot hold it".to_owned());
+            }
+            continue;
+        }
         let kept = value.replace('\0', "\u{fffd}");
         if !now.fields.iter().any(|(known, now)| known == field && *now == kept) {
             wrong.push(format!("{field} was {kept:?} and is lost"));
