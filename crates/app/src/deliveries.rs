@@ -15,7 +15,7 @@ use keybell_store::ops::delivery_log::{
 use keybell_store::ops::events::EventRecord;
 use serde::Deserialize;
 
-pub use resend::{AboutToResend, RESENDS_MAX, Resending};
+pub use resend::{AboutToResend, COUNTED_FOR_PAGE_MAX, RESENDS_MAX, Resending};
 
 use crate::delivery::encoded;
 use crate::events::event_id;

@@ -75,7 +75,7 @@ impl Passwords {
     }
 }
 
-/// Refuses a password that is too short or too long.
+/// Refuses a password that is too short or too long, or could not be typed again.
 pub fn check_new_password(field: &'static str, password: &str) -> Result<(), FieldError> {
     let chars = password.chars().count();
     if chars < PASSWORD_CHARS_MIN {
@@ -85,6 +85,9 @@ pub fn check_new_password(field: &'static str, password: &str) -> Result<(), Fie
     if chars > PASSWORD_CHARS_MAX {
         let message = format!("must have at most {PASSWORD_CHARS_MAX} characters");
         return Err(FieldError::new(field, "too_long", message));
+    }
+    if password.contains('\0') {
+        return Err(FieldError::new(field, "not_allowed", "must not have the character U+0000"));
     }
     Ok(())
 }
@@ -115,6 +118,7 @@ mod tests {
     fn lengths_hold_at_their_ends_and_count_characters_not_bytes() {
         let fits = |chars: usize| check_new_password("password", &"ä".repeat(chars)).is_ok();
         assert_eq!([9, 10, 200, 201].map(fits), [false, true, true, false]);
+        assert!(check_new_password("password", "a sentence\0").is_err(), "no keyboard has it");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum Resending {
 }
 
 /// Deliveries that are looked at where a person waits for their number: a page is not to take longer because there are more.
-const COUNTED_FOR_PAGE_MAX: i64 = 200;
+pub const COUNTED_FOR_PAGE_MAX: i64 = 200;
 
 /// How many deliveries would be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,14 @@ impl App {
         match self.meant(&grant, filter).await? {
             None => Ok(AboutToResend { deliveries: 0, or_more: false }),
             Some(meant) => {
-                let counted = self.count_bite(&meant, COUNTED_FOR_PAGE_MAX).await?;
-                Ok(AboutToResend { deliveries: counted.meant, or_more: counted.end.is_some() })
+                let CountedBite { meant: deliveries, end } =
+                    self.count_bite(&meant, COUNTED_FOR_PAGE_MAX).await?;
+                // A full bite may have been all there is.
+                let or_more = match end {
+                    Some(after) => self.count_bite(&Meant { after, ..meant }, 1).await?.end.is_some(),
+                    None => false,
+                };
+                Ok(AboutToResend { deliveries, or_more })
             }
         }
     }

@@ -26,6 +26,10 @@ impl App {
         if text.len() > URL_BYTES_MAX {
             return Err(refused(&Refused::TooLong));
         }
+        // A parser of URLs would drop it, or write it as `%00`: another address than was written.
+        if text.contains('\0') {
+            return Err(error("invalid", "must not have the character U+0000".to_owned()));
+        }
         let url = Url::parse(text).map_err(|_| {
             let example = "https://example.com/webhooks";
             error("invalid", format!("must be an absolute URL such as {example}"))

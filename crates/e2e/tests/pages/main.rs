@@ -15,11 +15,15 @@ use keybell_e2e::browser::{Browser, Look};
 use keybell_e2e::demo::Demo;
 use keybell_e2e::person::{Hand, Person};
 use keybell_e2e::places::{Place, Places};
-use keybell_e2e::role::Role::{Button, Heading};
+use keybell_e2e::role::Role::{Alert, Button, Heading};
+use keybell_e2e::steps::set_up_link;
+use keybell_testkit::installation::{Installation, Profile};
 use serde_json::{Value, json};
 
-/// Wide, and as narrow as a page has to bear, in CSS pixels; light and dark.
-const LOOKS: [(u32, bool); 4] = [(1280, false), (320, false), (320, true), (1280, true)];
+/// As narrow as a page has to bear, in CSS pixels.
+const NARROW: u32 = 320;
+/// Wide and narrow, light and dark.
+const LOOKS: [(u32, bool); 4] = [(1280, false), (NARROW, false), (NARROW, true), (1280, true)];
 
 /// Who looks at the pages, and at which.
 struct Visitor {
@@ -92,6 +96,38 @@ impl Visitor {
         }
     }
 
+    /// Sends the set-up page that stands there with what a browser lets through and the server does not.
+    async fn refuse_to_set_up(&self) {
+        let person = &self.person;
+        for (field, text) in [
+            ("Workspace", " "),
+            ("Your name", "Ada Lovelace"),
+            ("E-mail", "ada@example.com"),
+            ("Password", "too short"),
+        ] {
+            person.write(field, text).await;
+        }
+        person.press(Button, "Create the workspace").await;
+        self.browser().find(Alert, "").await;
+        self.look_at("set-up-refused").await;
+    }
+
+    /// The page of each problem that the list of them leads to. They are made of one template, so that one look at each
+    /// does, and no pictures: the narrowest, where a long word would stick out.
+    async fn glance_at_problems(&self) {
+        let browser = self.browser();
+        browser.go("/problems").await;
+        let mut problems = browser.links().await;
+        problems.retain(|path| path.starts_with("/problems/"));
+        assert!(problems.len() > 20, "the list leads to {problems:?}");
+        browser.look(Look { width: NARROW, ..self.look }).await;
+        for path in problems {
+            browser.go(&path).await;
+            browser.check().await;
+        }
+        browser.look(self.look).await;
+    }
+
     async fn sign_in(&self, email: &str, password: &str) {
         self.person.sign_in(email, password, "Acme Research").await;
     }
@@ -136,11 +172,23 @@ const WITHOUT_SCRIPTS: Look = Look { scripts: false, ..WITH_SCRIPTS };
 async fn visit_outside(look: Look) {
     let started = Instant::now();
     let visitor = Visitor::come(look).await;
-    visitor.browser().go(visitor.demo.url("/sign-in/")).await;
-    visitor.look_at("sign-in-link").await;
-    visitor.browser().go("/sign-in/no-such-link").await;
-    visitor.look_at("sign-in-link-gone").await;
+    // The demo is set up; one that nobody has come to yet prints a link to where that is done.
+    let mut untouched = Installation::prepare(Profile::Debug, None, "").expect("keybell can be built");
+    untouched.serve().expect("keybell starts");
+    let set_up = set_up_link(&mut untouched);
+    visitor.visit(&Places::by_link(&set_up, visitor.demo.url("/sign-in/"))).await;
+    visitor.browser().go(&set_up).await;
+    visitor.refuse_to_set_up().await;
+    for (name, path) in
+        [("sign-in-link-gone", "/sign-in/no-such-link"), ("set-up-link-gone", "/setup/no-such-link")]
+    {
+        visitor.browser().go(path).await;
+        visitor.look_at(name).await;
+    }
     visitor.visit(&visitor.places.outside).await;
+    if look.scripts {
+        visitor.glance_at_problems().await;
+    }
     visitor.end(started).await;
 }
 

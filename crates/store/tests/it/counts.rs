@@ -26,7 +26,9 @@ async fn each_key_has_its_own_counts_wherever_they_stand(engine: Engine) {
     let key = |text: &str| KeyId::parse(text).expect("twelve characters of base62");
     // The longest entry stands at the beginning, in the middle and at the end; a few nodes count the same hour.
     let mut longest = Counts::default();
-    Outcome::ALL.iter().for_each(|outcome| longest.add(*outcome, u64::MAX));
+    for outcome in Outcome::ALL {
+        longest.add(outcome, u64::MAX);
+    }
     let few = Counts::of(Outcome::Valid, 3);
     let counts = BTreeMap::from([
         (key("000000000000"), longest),

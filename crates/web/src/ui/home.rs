@@ -8,7 +8,7 @@ use keybell_core::Code;
 use keybell_core::fields::NAME_CHARS_MAX;
 use keybell_core::grant::{ManageWorkspace, ReadWorkspace};
 
-use super::fields::{Form, errors_of};
+use super::fields::{TypedForm, errors_of};
 use super::signed::{Inside, Signed};
 use super::view::frame::Section;
 use super::view::parts::{CopyField, Errors, Field};
@@ -56,7 +56,7 @@ async fn general(State(app): State<App>, here: Inside) -> Answer<Response> {
     Ok(page(&view(&here, &name, Errors::default()))?)
 }
 
-async fn save(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+async fn save(State(app): State<App>, here: Inside, TypedForm(form): TypedForm) -> Answer<Response> {
     let name = form.one("name").trim();
     let patch = WorkspacePatch { name: Some(name.to_owned()), ..WorkspacePatch::default() };
     match app.edit_workspace(here.grant::<ManageWorkspace>()?, patch).await {

@@ -43,7 +43,7 @@ use keybell_app::App;
 use keybell_app::idempotency::{Repeatable, UnderWay};
 use keybell_core::{Code, Problem};
 
-use fields::Form;
+use fields::{Form, NO_TEXT};
 use signed::Inside;
 
 use crate::problem::Failed;
@@ -79,12 +79,18 @@ pub(crate) fn routes(app: App, document: Bytes) -> Routes {
 
 /// A page as an answer.
 fn page(view: &impl askama::Template) -> Result<Response, Problem> {
-    Ok(Html(view.render().map_err(Problem::internal)?).into_response())
+    let mut html = view.render().map_err(Problem::internal)?;
+    // HTML cannot have a zero byte; of what was written into a form, or came back from a receiver, it may be a part.
+    if html.contains('\0') {
+        html = html.replace('\0', NO_TEXT);
+    }
+    Ok(Html(html).into_response())
 }
 
 /// Takes the token of a form that may be sent twice; `None` where it was sent before, whatever stood in it then.
 async fn first_time(app: &App, here: &Inside, form: &Form) -> Result<Option<UnderWay>, Problem> {
-    let token: String = form.one("token").chars().take(FORM_TOKEN_CHARS_MAX).collect();
+    // No token of ours has a zero byte, which PostgreSQL cannot hold.
+    let token = form.one("token").chars().filter(|char| *char != '\0').take(FORM_TOKEN_CHARS_MAX).collect();
     match app.begin_repeatable(here.owner(), token, form.fingerprint()).await {
         Ok(Repeatable::First(under_way)) => Ok(Some(under_way)),
         Ok(Repeatable::Answered { .. }) => Ok(None),

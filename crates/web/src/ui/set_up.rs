@@ -9,7 +9,7 @@ use keybell_app::setup::FirstOwner;
 use keybell_core::fields::NAME_CHARS_MAX;
 
 use super::around::door;
-use super::fields::{Form, errors_of};
+use super::fields::{TypedForm, errors_of};
 use super::sign_in::{Sender, gone, welcome};
 use super::view::access::SetUpPage;
 use super::view::parts::{Errors, Field};
@@ -32,7 +32,7 @@ async fn set_up(
     State(app): State<App>,
     Path(link): Path<String>,
     sender: Sender,
-    form: Form,
+    TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let owner = FirstOwner {
         workspace_name: form.one("workspace_name").to_owned(),

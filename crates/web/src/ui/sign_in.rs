@@ -9,7 +9,7 @@ use keybell_app::sessions::SessionToken;
 use keybell_core::{Code, Problem};
 
 use super::around::door;
-use super::fields::{Fields, Form};
+use super::fields::{Fields, TypedForm};
 use super::signed::Signed;
 use super::view::access::{LinkPage, SignInPage};
 use super::view::parts::Field;
@@ -41,7 +41,7 @@ fn view(app: &App, email: &str, next: &str, refused: Option<String>) -> SignInPa
     SignInPage { door: door(app), fields: [email, password], refused, next: safe_next(next).to_owned() }
 }
 
-async fn sign_in(State(app): State<App>, sender: Sender, form: Form) -> Answer<Response> {
+async fn sign_in(State(app): State<App>, sender: Sender, TypedForm(form): TypedForm) -> Answer<Response> {
     let (email, password) = (form.one("email"), form.one("password"));
     match app.sign_in(email, password, &sender.origin, sender.user_agent.as_deref()).await {
         Ok(token) => Ok(welcome(&app, &token, safe_next(form.one("next")))),

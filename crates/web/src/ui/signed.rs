@@ -97,7 +97,7 @@ impl FromRequestParts<App> for Signed {
             _ => &[],
         };
         let places: Vec<_> = memberships.iter().copied().zip(workspace_names).collect();
-        let query = Fields::from_request_parts(parts, app).await?;
+        let Ok(query) = Fields::from_request_parts(parts, app).await;
         let frame = Frame {
             brand: app.settings().brand_name.clone(),
             assets: assets::links(),

@@ -222,5 +222,5 @@ async fn a_zero_byte_which_no_database_holds_is_never_a_fault_of_ours() {
         operator.delete(name).await.refused(404, "not_found");
     }
     let form = [("email", "a\0@example.com"), ("password", "correct horse battery")];
-    assert_eq!(app.stranger().post_form("/sign-in", &form).await.status, 400);
+    assert_eq!(app.stranger().post_form("/sign-in", &form).await.status, 403);
 }

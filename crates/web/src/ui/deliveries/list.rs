@@ -19,7 +19,7 @@ use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
 use crate::ui::view::webhooks::WebhookPart;
-use crate::ui::webhooks::{event_type_names, head_of};
+use crate::ui::webhooks::{event_type_choices, head_of};
 
 /// Deliveries on the page of a webhook.
 const LATEST: u32 = 10;
@@ -61,8 +61,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
         statuses: chosen(&STATUSES, query.one("status")),
         answers: chosen(&ANSWERS, query.one("answer")),
-        event_type: query.one("event_type").to_owned(),
-        event_types: event_type_names(&app)?,
+        event_type: query.some("event_type").unwrap_or_default(),
+        event_types: event_type_choices(&app, query.some("event_type").as_deref())?,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
         live: (!is_later_page).then(|| address(&format!("{list}/live"), &kept, None)),

@@ -55,7 +55,7 @@ pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> A
         _ => "deliveries-resent-some",
     };
     // Where the list was, by its own words only: nobody leads elsewhere by a form.
-    let back = Fields::read(form.one("back").trim_start_matches('?').as_bytes())?;
+    let back = Fields::read(form.one("back").trim_start_matches('?').as_bytes());
     let mut said = kept(&back, &FILTERS);
     said.push(("done", done.to_owned()));
     let cursor = back.some("cursor");

@@ -16,7 +16,7 @@ use crate::ui::signed::Inside;
 use crate::ui::view::events::{EventRow, EventsPage};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::When;
-use crate::ui::webhooks::event_type_names;
+use crate::ui::webhooks::event_type_choices;
 use crate::ui::{catalogue, deliveries};
 
 /// The parameters that filter, and stay when the page is turned: those of the API.
@@ -35,7 +35,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let view = EventsPage {
         frame: here.frame(Section::Events),
         catalogue: catalogue::list_of(&here),
-        event_types: choices(event_type_names(&app)?, event_type.as_deref()),
+        event_types: event_type_choices(&app, event_type.as_deref())?,
         event_type: event_type.unwrap_or_default(),
         period: between.fields,
         is_filtered: !kept.is_empty(),
@@ -48,16 +48,6 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         list,
     };
     Ok(list_page(&view, problem.as_ref())?)
-}
-
-/// The event types to choose from: the chosen one as well, which the catalogue may no longer have.
-fn choices(mut names: Vec<String>, chosen: Option<&str>) -> Vec<String> {
-    if let Some(chosen) = chosen
-        && !names.iter().any(|name| name == chosen)
-    {
-        names.push(chosen.to_owned());
-    }
-    names
 }
 
 fn row(here: &Inside, event: EventSummary) -> EventRow {

@@ -55,6 +55,11 @@ pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Expiry, Problem> {
     }
 }
 
+/// What a field of days can hold of what was sent, like [`number`](crate::ui::view::parts::number).
+pub(super) fn shown(day: &str) -> &str {
+    if end_of(day).is_ok() { day } else { "" }
+}
+
 /// The end of a day that is written as `2026-11-23`, in UTC.
 fn end_of(day: &str) -> Result<Timestamp, Problem> {
     let begins = Timestamp::parse(&format!("{day}T00:00:00Z"));
@@ -72,8 +77,10 @@ mod tests {
     #[test]
     fn the_last_day_is_good_to_its_end() {
         assert_eq!(end_of("2026-11-23").ok(), Timestamp::parse("2026-11-24T00:00:00Z"));
+        assert_eq!(shown("2026-11-23"), "2026-11-23");
         for bad in ["", "2026-02-30", "tomorrow", "2026-11-23T00:00:00Z"] {
             assert!(end_of(bad).is_err(), "{bad}");
+            assert_eq!(shown(bad), "");
         }
     }
 }

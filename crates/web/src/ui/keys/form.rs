@@ -16,11 +16,11 @@ use super::expiry::Expiry;
 use super::shown::shown_once;
 use super::{expiry, list_of, manageable};
 use crate::problem::Answer;
-use crate::ui::fields::{Fields, Form, errors_of};
+use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{EditedKey, KeyAgainPage, KeyFormPage, LimitRow, ScopeGroup};
-use crate::ui::view::parts::{Errors, Field};
+use crate::ui::view::parts::{Errors, Field, number};
 use crate::ui::{first_time, once, page, page_refused};
 
 /// Empty lines for rate limits after those that are there.
@@ -64,7 +64,11 @@ pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response
     Ok(page(&view(&app, &here, None, written, Errors::default())?)?)
 }
 
-pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+pub(super) async fn create(
+    State(app): State<App>,
+    here: Inside,
+    TypedForm(form): TypedForm,
+) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let written = Written::read(&form);
     let new = match written.new_key(&form, &app) {
@@ -94,7 +98,7 @@ pub(super) async fn save(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
-    form: Form,
+    TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;
@@ -256,7 +260,7 @@ fn view(
         environment: written.environment,
         groups: scope_groups(app, &written.scopes)?,
         expiries: expiry::choices(&written.expires, editing),
-        expires_on: written.expires_on,
+        expires_on: expiry::shown(&written.expires_on).to_owned(),
         networks: networks
             .hint("One to a line, such as 198.51.100.0/24. Empty: from anywhere.")
             .told(&errors),
@@ -276,7 +280,7 @@ fn limit_rows(written: &[LimitWritten], errors: &Errors) -> Vec<LimitRow> {
         LimitRow {
             number: index + 1,
             name: name.to_owned(),
-            limit: limit.to_owned(),
+            limit: number(limit).to_owned(),
             windows: windows.chain(own).collect(),
             is_wrong: errors.about(&format!("rate_limits[{index}]")).is_some(),
         }

@@ -9,7 +9,7 @@ use keybell_core::{Problem, Timestamp};
 
 use super::{list_of, manageable};
 use crate::problem::Answer;
-use crate::ui::fields::{Form, errors_of};
+use crate::ui::fields::{TypedForm, errors_of};
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::RevokePage;
@@ -32,7 +32,7 @@ pub(super) async fn revoke(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
-    form: Form,
+    TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;

@@ -344,6 +344,10 @@ impl Field {
         let error = errors.about(self.name);
         Field { error, ..self }
     }
+
+    fn shown(&self) -> &str {
+        if self.kind == "number" { number(&self.value) } else { &self.value }
+    }
 }
 
 impl CopyField {
@@ -379,9 +383,15 @@ impl Errors {
     }
 }
 
-/// The id of the element of a field: `headers[0].name` is in `headers`.
+/// What a field of numbers can hold of what was sent: nothing of other words, which a browser lets nobody write there, and of
+/// which it would say on its console that they are no number.
+pub fn number(sent: &str) -> &str {
+    if sent.parse::<u64>().is_ok() { sent } else { "" }
+}
+
+/// The id of the element of a field: `headers[0].name` is in `headers`, and `rate_limit.limit` is one of its own.
 fn anchor(field: &str) -> &str {
-    field.split(['[', '.']).next().unwrap_or(field)
+    field.split('[').next().unwrap_or(field)
 }
 
 /// A message of a problem begins small, after the field's name.
@@ -394,7 +404,8 @@ fn sentence(message: &str) -> String {
 
 /// The name of a field for a person: `workspace_name` is `Workspace name`.
 fn spoken(field: &str) -> String {
-    let words = anchor(field).replace('_', " ").replace("url", "URL");
+    let thing = field.split(['[', '.']).next().unwrap_or(field);
+    let words = thing.replace('_', " ").replace("url", "URL");
     let mut chars = words.chars();
     match chars.next() {
         Some(first) => format!("{}{}", first.to_uppercase(), chars.as_str()),
@@ -442,8 +453,11 @@ mod tests {
 
     #[test]
     fn an_error_inside_of_a_field_is_told_at_the_field() {
-        let errors =
-            Errors::new(vec![wrong("headers[2].name", "may not be Host"), wrong("url", "is required")]);
+        let errors = Errors::new(vec![
+            wrong("headers[2].name", "may not be Host"),
+            wrong("url", "is required"),
+            wrong("rate_limit.limit", "must be from 1"),
+        ]);
         assert_eq!(errors.about("headers").as_deref(), Some("May not be Host."));
         assert_eq!(errors.about("head"), None);
         let summary = errors.to_string();
@@ -451,6 +465,16 @@ mod tests {
             summary.contains(r##"href="#headers""##) && summary.contains(r##"href="#url""##),
             "{summary}"
         );
+        assert!(summary.contains(r##"<a href="#rate_limit.limit">Rate limit</a>"##), "{summary}");
+    }
+
+    #[test]
+    fn a_field_of_numbers_holds_numbers_only() {
+        let shown = |value: &str| Field::text("limit", "Limit", value).kind("number", "off").to_string();
+        assert!(shown("100").contains(r#"value="100""#));
+        for other in ["", "many", "1e9999", "99999999999999999999"] {
+            assert!(shown(other).contains(r#"value="""#), "{other}: {}", shown(other));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::written::Written;
 use super::{head, list_of, picker, webhook_of};
 use crate::problem::Answer;
-use crate::ui::fields::{Fields, Form, errors_of};
+use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Errors, Field};
@@ -37,7 +37,11 @@ pub(super) async fn example(State(app): State<App>, here: Inside, query: Fields)
     Ok(Json(told).into_response())
 }
 
-pub(super) async fn create(State(app): State<App>, here: Inside, form: Form) -> Answer<Response> {
+pub(super) async fn create(
+    State(app): State<App>,
+    here: Inside,
+    TypedForm(form): TypedForm,
+) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let written = Written::read(&form, None)?;
     let new = match written.new_webhook() {
@@ -71,7 +75,7 @@ pub(super) async fn save(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
-    form: Form,
+    TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let webhook = webhook_of(&app, &here, &id).await?;

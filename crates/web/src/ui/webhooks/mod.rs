@@ -49,8 +49,16 @@ fn list_of(here: &Inside) -> String {
 pub(super) use picker::event_types;
 
 /// The names of the event types there are.
-pub(super) fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
+fn event_type_names(app: &App) -> Result<Vec<String>, Problem> {
     Ok(picker::event_types(app)?.into_iter().map(|kind| kind.name).collect())
+}
+
+/// The event types to choose from: the chosen one as well, which the catalogue may no longer have.
+pub(super) fn event_type_choices(app: &App, chosen: Option<&str>) -> Result<Vec<String>, Problem> {
+    let mut names = event_type_names(app)?;
+    let gone = chosen.filter(|chosen| !names.iter().any(|name| name == chosen));
+    names.extend(gone.map(str::to_owned));
+    Ok(names)
 }
 
 /// The webhook that a path names.

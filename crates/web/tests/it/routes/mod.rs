@@ -7,10 +7,10 @@ mod headers;
 mod methods;
 mod offers;
 mod strangers;
+mod zero_bytes;
 
 use std::path::{Path, PathBuf};
 
-use keybell_app::settings::Settings;
 use keybell_core::{AccountId, Role};
 use keybell_testkit::app::{Client, On, TestApp, settings};
 use keybell_testkit::receiver::{Receiver, Reply};
@@ -45,13 +45,13 @@ pub(crate) struct Place {
 
 impl Scene {
     pub(crate) async fn open() -> Scene {
-        let mut settings = settings();
-        settings.delivery.retry_schedule.clear();
-        Scene::open_with(settings).await
+        Scene::open_on(On::Memory).await
     }
 
-    async fn open_with(settings: Settings) -> Scene {
-        let app = TestApp::start_with(On::Memory, settings).await;
+    async fn open_on(on: On) -> Scene {
+        let mut settings = settings();
+        settings.delivery.retry_schedule.clear();
+        let app = TestApp::start_with(on, settings).await;
         let set_up = app.app.setup_link_if_needed().await.expect("made").expect("nobody has an account");
         app.operator().post("/v1/event-types", json!({ "name": TYPE })).await.done(201);
         app.operator()

@@ -70,6 +70,20 @@ async fn deliveries_are_listed_filtered_and_turned_by_their_address() {
 }
 
 #[tokio::test]
+async fn an_event_type_that_the_catalogue_no_longer_has_stays_chosen_in_the_filter() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 1).await;
+    let developer = page.path.trim_end_matches("/deliveries");
+    for list in ["deliveries?event_type", "events?type"] {
+        let filtered = browser.open(&format!("{developer}/{list}=portfolio.closed")).await.is(200);
+        let chosen = filtered.all("option[selected]");
+        let words: Vec<_> = chosen.iter().filter_map(|option| option.attr("value")).collect();
+        assert!(words.contains(&"portfolio.closed"), "{list}: {words:?}");
+        assert!(filtered.text().contains("fits this filter"), "{}", filtered.text());
+    }
+}
+
+#[tokio::test]
 async fn a_delivery_that_waits_says_so() {
     let app = TestApp::start().await;
     let (_, mut browser, page) = at_the_list(&app, 1).await;

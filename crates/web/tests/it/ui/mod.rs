@@ -10,6 +10,7 @@ mod downloads;
 mod events;
 mod everywhere;
 mod keys;
+mod looks_back;
 mod members;
 mod packed;
 mod reference;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use keybell_app::deliveries::COUNTED_FOR_PAGE_MAX;
 use keybell_core::Role;
-use keybell_testkit::app::TestApp;
+use keybell_testkit::app::{On, TestApp};
 use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::json;
 
 use super::browser::{Browser, Page};
+use crate::newsroom::{Newsroom, TYPE};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -103,6 +105,54 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
     browser.open(&format!("{list}/resend?status=failed&answer=timeout")).await.is(422);
     let none = browser.open(&format!("{list}/resend?status=failed")).await.is(200);
     assert!(none.text().contains("Nothing to resend") && !none.offers("Resend"), "{}", none.text());
+}
+
+/// So many events at once, and when all of them have been delivered.
+async fn deliver(newsroom: &Newsroom, event_type: &str, many: usize) {
+    let event = json!({ "workspace": newsroom.workspace, "type": event_type, "data": {} });
+    let events = json!({ "events": vec![event; many] });
+    newsroom.app.operator().post("/v1/events/batch", events).await.done(202);
+    newsroom.quiet().await;
+    newsroom.app.clock.advance(Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn the_page_says_how_many_exactly_up_to_as_many_as_it_counts_and_at_least_past_them() {
+    for on in [On::Memory, On::Postgres] {
+        let newsroom = Newsroom::open(on).await;
+        newsroom
+            .app
+            .operator()
+            .post("/v1/event-types", json!({ "name": "portfolio.updated" }))
+            .await
+            .done(201);
+        let receiver = Receiver::ok();
+        newsroom.webhook(&receiver).await;
+        let owner = newsroom.app.member(&newsroom.workspace, Role::Owner).await;
+        let mut browser = Browser::signed_in(&newsroom.app, &owner);
+        let list = format!("/w/{}/settings/advanced/developer/deliveries", newsroom.workspace);
+        let all = format!("{list}/resend?status=succeeded");
+        let oldest = format!("{all}&event_type=portfolio.updated");
+        let counted = usize::try_from(COUNTED_FOR_PAGE_MAX).expect("it is a number of rows");
+
+        deliver(&newsroom, "portfolio.updated", 1).await;
+        deliver(&newsroom, TYPE, counted - 1).await;
+        let ask = browser.open(&all).await.is(200);
+        assert!(ask.text().contains(&format!("Resend these {counted} deliveries?")), "{}", ask.text());
+        let ask = browser.open(&oldest).await.is(200);
+        assert!(ask.text().contains("Resend this 1 delivery?"), "{}", ask.text());
+
+        deliver(&newsroom, TYPE, 1).await;
+        let ask = browser.open(&all).await.is(200);
+        assert!(ask.text().contains(&format!("Resend at least {counted} deliveries?")), "{}", ask.text());
+        assert!(
+            ask.text().contains("were not all counted") && ask.offers("Resend all of them"),
+            "{}",
+            ask.text()
+        );
+        let ask = browser.open(&oldest).await.is(200);
+        assert!(ask.text().contains("Resend at least 1 delivery?"), "{}", ask.text());
+    }
 }
 
 #[tokio::test]

@@ -184,7 +184,9 @@ async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
     let form = form.with("which_events", "all");
     let refused = browser.send(&form.clone().with("rate_limit.limit", "many")).await.is(422);
     assert!(refused.text().contains("must be a whole number"), "{}", refused.text());
-    assert_eq!(refused.value("rate_limit\\.limit"), "many");
+    assert_eq!(refused.value("rate_limit\\.limit"), "", "a field of numbers cannot hold it");
+    let refused = browser.send(&form.clone().with("rate_limit.limit", "0")).await.is(422);
+    assert_eq!(refused.value("rate_limit\\.limit"), "0");
     let form = form
         .with("rate_limit.limit", "30")
         .with("rate_limit.window_seconds", "60")
