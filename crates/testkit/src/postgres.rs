@@ -107,12 +107,17 @@ impl TestPostgres {
         assert!(made.status.success(), "createdb {name}: {}", String::from_utf8_lossy(&made.stderr));
     }
 
-    /// Tidies up after many rows were written, and counts them for its plans: what the server does by itself within minutes.
+    /// Tidies up after many rows were written, counts them for its plans, and writes them to their places: what the server does
+    /// by itself within minutes.
     pub fn settle(&self) {
-        let mut command = Command::new(Programs::find().binaries.join("vacuumdb"));
-        command.args(["--quiet", "--analyze", "-U", ROLE, "-h"]).arg(self.directory.path()).arg(ROLE);
-        let done = command.output().expect("vacuumdb is beside the server");
-        assert!(done.status.success(), "vacuumdb: {}", String::from_utf8_lossy(&done.stderr));
+        for (program, arguments) in
+            [("vacuumdb", ["--quiet", "--analyze"]), ("psql", ["--quiet", "--command=CHECKPOINT"])]
+        {
+            let mut command = Command::new(Programs::find().binaries.join(program));
+            command.args(arguments).args(["-U", ROLE, "-h"]).arg(self.directory.path()).arg(ROLE);
+            let done = command.output().expect("it is beside the server");
+            assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        }
     }
 
     /// The id of the server's first process; the others are its children.

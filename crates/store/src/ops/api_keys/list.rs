@@ -8,31 +8,44 @@ use crate::error::StoreError;
 use crate::statements;
 use crate::tx::{Arg, Query, Read};
 
-/// The list whose places come after that of `$2` and `$3` and are in this order. A workspace has few enough keys to sort them.
-macro_rules! listed {
-    ($after:literal, $order:literal) => {
+/// The keys whose places come after that of `$2` and `$3`, and that the filters mean.
+macro_rules! meant {
+    ($after:literal) => {
         concat!(
-            "SELECT ",
-            columns!(),
-            " FROM api_keys WHERE workspace_id = $1 AND ",
+            "workspace_id = $1 AND ",
             $after,
             " AND (CAST($4 AS TEXT) IS NULL OR environment = $4) \
              AND (CAST($5 AS TEXT) IS NULL OR $5 = CASE WHEN revoked_at IS NOT NULL THEN 'revoked' \
              WHEN enabled = 0 THEN 'disabled' WHEN expires_at <= $6 THEN 'expired' ELSE 'active' END) \
              AND (CAST($7 AS TEXT) IS NULL OR LOWER(name) LIKE $8 ESCAPE '!' OR name LIKE $7 ESCAPE '!' \
-             OR LOWER(description) LIKE $8 ESCAPE '!' OR description LIKE $7 ESCAPE '!' OR id = $9) \
-             ORDER BY ",
+             OR LOWER(description) LIKE $8 ESCAPE '!' OR description LIKE $7 ESCAPE '!' OR id = $9) "
+        )
+    };
+}
+/// The list of them in this order. A workspace has few enough keys to sort them: by their IDs alone, since SQLite moves what
+/// it sorts.
+macro_rules! sorted {
+    ($after:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM api_keys WHERE workspace_id = $1 AND id IN (SELECT id FROM api_keys WHERE ",
+            meant!($after),
+            "ORDER BY ",
             $order,
-            " LIMIT $10"
+            " LIMIT $10) ORDER BY ",
+            $order
         )
     };
 }
 
 statements! {
-    NEWEST = listed!("(created_at, id) < ($2, $3)", "created_at DESC, id DESC");
-    BY_NAME = listed!("(LOWER(name), id) > (LOWER($2), $3)", "LOWER(name), id");
-    BY_LAST_USE = listed!("(COALESCE(last_used_at, -1), id) < ($2, $3)", "COALESCE(last_used_at, -1) DESC, id DESC");
-    BY_EXPIRY = listed!("(COALESCE(expires_at, 9223372036854775807), id) > ($2, $3)",
+    NEWEST = concat!(
+        "SELECT ", columns!(), " FROM api_keys WHERE ", meant!("(created_at, id) < ($2, $3)"),
+        "ORDER BY created_at DESC, id DESC LIMIT $10");
+    BY_NAME = sorted!("(LOWER(name), id) > (LOWER($2), $3)", "LOWER(name), id");
+    BY_LAST_USE = sorted!("(COALESCE(last_used_at, -1), id) < ($2, $3)", "COALESCE(last_used_at, -1) DESC, id DESC");
+    BY_EXPIRY = sorted!("(COALESCE(expires_at, 9223372036854775807), id) > ($2, $3)",
         "COALESCE(expires_at, 9223372036854775807), id");
 }
 
