@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 pub use keybell_store::ops::audit::AuditEntry;
 
+use crate::page::LOOKED_AT_MAX;
 use crate::{App, Listing, Page};
 
 /// Everything that entries tell of, in the order in which pages offer it. Those of `event_type`, `scope` and `operator_key`
@@ -42,9 +43,6 @@ pub const ACTIONS: [&str; 28] = [
     "workspace.deliveries_resent",
     "workspace.edited",
 ];
-
-/// Entries that one look for those that fit two filters goes through: some milliseconds of a reader's time.
-const LOOKED_AT_MAX: i64 = 1_000;
 
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default)]

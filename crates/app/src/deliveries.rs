@@ -19,13 +19,9 @@ pub use resend::{AboutToResend, COUNTED_FOR_PAGE_MAX, RESENDS_MAX, Resending};
 
 use crate::delivery::encoded;
 use crate::events::event_id;
+use crate::page::LOOKED_AT_MAX;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
-
-/// Deliveries that one look for those that fit a filter goes through: some milliseconds of a reader's time.
-const LOOKED_AT_MAX: i64 = 2_000;
-/// The same among those of one webhook, which lie apart: each is looked up by itself.
-const LOOKED_AT_OF_WEBHOOK_MAX: i64 = 1_000;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -262,7 +258,6 @@ impl App {
             return Ok(Listing { data: Vec::new(), next_cursor: None });
         };
         let below = after.map_or(range.below, |after| after.min(range.below));
-        let looked_at_max = if filter.webhook.is_some() { LOOKED_AT_OF_WEBHOOK_MAX } else { LOOKED_AT_MAX };
         let look = |below, rows| {
             self.store().read(ListDeliveries {
                 workspace,
@@ -274,7 +269,7 @@ impl App {
                 status: filter.status.map(|status| status.as_str().to_owned()),
                 last_answer: filter.response_class.map(ResponseClass::stored),
                 rows,
-                looked_at_max,
+                looked_at_max: LOOKED_AT_MAX,
             })
         };
         let page = page.looked(looks, below, look, |delivery: &LoggedDelivery| delivery.id).await?;

@@ -12,6 +12,7 @@ use keybell_store::ops::events::{
 use serde_json::value::RawValue;
 
 use crate::event_types::refuse_reserved;
+use crate::page::LOOKED_AT_MAX;
 use crate::problems::of_store;
 use crate::{App, Listing, Page};
 
@@ -43,9 +44,6 @@ pub struct Published {
     /// Whether it had been published before, so that nothing was added now.
     pub replayed: bool,
 }
-
-/// Events that one look for those of a type goes through: some milliseconds of a reader's time, since their data lie between.
-const LOOKED_AT_MAX: i64 = 1_500;
 
 /// Which events are wanted.
 #[derive(Clone, Debug, Default)]

@@ -16,6 +16,10 @@ pub const PAGE_LIMIT_DEFAULT: u32 = 50;
 /// Most entries that are counted where a page says how many there are.
 pub const COUNTED_MAX: i64 = 1_000;
 
+/// Rows of a log that one look for what fits a filter goes through: a few milliseconds of a reader's time, of which PostgreSQL
+/// takes one for a thousand rows of each of two tables.
+pub const LOOKED_AT_MAX: i64 = 1_000;
+
 /// How many there are of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {

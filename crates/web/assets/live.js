@@ -48,6 +48,7 @@ if (live) {
     put("note", told.next ? "next " : told.waits ? "waits at its webhook" : "");
     put("answer", told.answer);
     put("attempts", told.attempts);
+    put("took", told.took);
     row.querySelector("[data-when]").dateTime = told.at;
     const next = row.querySelector("[data-next]");
     if (told.next) next.dateTime = told.next;

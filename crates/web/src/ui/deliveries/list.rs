@@ -12,6 +12,7 @@ use tokio::{join, try_join};
 
 use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
+use crate::ui::between::Between;
 use crate::ui::download;
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, chosen, kept, list_page, loaded, looked_to};
@@ -34,10 +35,12 @@ const STATUSES: [(&str, &str); 5] = [
 const ANSWERS: [(&str, &str); 6] =
     [("", "Any"), ("2xx", "2xx"), ("3xx", "3xx"), ("4xx", "4xx"), ("5xx", "5xx"), ("none", "No answer")];
 /// The parameters that filter, and stay when the page is turned.
-pub(super) const FILTERS: [&str; 5] = ["webhook_id", "event_id", "event_type", "status", "answer"];
+pub(super) const FILTERS: [&str; 7] =
+    ["webhook_id", "event_id", "event_type", "status", "answer", "from", "to"];
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadDeliveries>()?;
+    let between = Between::read(&query);
     let filter = filter(&query);
     let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
@@ -63,9 +66,12 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         answers: chosen(&ANSWERS, query.one("answer")),
         event_type: query.some("event_type").unwrap_or_default(),
         event_types: event_type_choices(&app, query.some("event_type").as_deref())?,
+        period: between.fields,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
-        live: (!is_later_page).then(|| address(&format!("{list}/live"), &kept, None)),
+        // What is to come is in no time that has an end.
+        live: (!is_later_page && between.until.is_none())
+            .then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
         download: (!deliveries.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
@@ -94,18 +100,21 @@ pub(in crate::ui) async fn latest_of(
 
 /// What the address, or a form that has it along, filters by.
 pub(super) fn filter(fields: &Fields) -> DeliveryFilter {
+    let Between { from, until, .. } = Between::read(fields);
     DeliveryFilter {
         webhook: fields.some("webhook_id").and_then(|id| WebhookId::parse(&id)),
         event: fields.some("event_id").and_then(|id| EventId::parse(&id).ok()),
         event_type: fields.some("event_type"),
         status: DeliveryStatus::parse(fields.one("status")),
         response_class: ResponseClass::parse(fields.one("answer")),
-        ..DeliveryFilter::default()
+        from,
+        until,
     }
 }
 
 /// What was filtered by; refused where a word of it is not understood, since without it more would be meant than is.
 pub(super) fn strictly(fields: &Fields) -> Result<DeliveryFilter, Problem> {
+    Between::read(fields).refuse_what_is_no_time()?;
     let filter = filter(fields);
     let understood = [
         ("webhook_id", filter.webhook.is_some()),

@@ -60,6 +60,7 @@ struct Told {
     status: String,
     answer: String,
     attempts: u32,
+    took: String,
     at: String,
     next: Option<String>,
     waits: bool,
@@ -95,7 +96,9 @@ pub(super) async fn live(State(app): State<App>, here: Inside, query: Fields) ->
     here.grant::<ReadDeliveries>()?;
     let view = app.begin_live_view(here.place.workspace)?;
     let webhooks = Webhooks::of(&app, &here).await?;
-    let filter = DeliveryFilter { from: Some(app.now().before(LOOKS_BACK)), ..filter(&query) };
+    let filter = filter(&query);
+    let from = filter.from.max(Some(app.now().before(LOOKS_BACK)));
+    let filter = DeliveryFilter { from, ..filter };
     let looking = Looking {
         app,
         here,
@@ -188,6 +191,7 @@ fn told(row: DeliveryRow) -> Told {
         status: row.status.word,
         answer: row.answer,
         attempts: row.attempts,
+        took: row.took,
         at: row.at.exact(),
         next: row.next.map(When::exact),
         waits: row.waits,

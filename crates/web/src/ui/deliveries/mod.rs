@@ -6,6 +6,7 @@ mod list;
 mod live;
 mod one;
 mod resend;
+mod took;
 
 use std::collections::HashMap;
 
@@ -22,6 +23,7 @@ use crate::routes::Routes;
 
 pub(super) use list::latest_of;
 pub(super) use one::shown;
+use took::took;
 
 pub(super) fn routes() -> Routes<App> {
     const DELIVERIES: &str = "/w/{workspace}/settings/advanced/developer/deliveries";
@@ -110,6 +112,7 @@ pub(super) fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary)
         status: badge(delivery.status),
         answer,
         attempts: delivery.attempts_made,
+        took: delivery.completed_at.map_or_else(|| "—".to_owned(), |at| took(at.since(delivery.created_at))),
         at: When::near(delivery.created_at),
         next: delivery.next_attempt_at.map(When::near),
     }

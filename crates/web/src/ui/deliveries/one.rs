@@ -1,7 +1,5 @@
 //! One delivery: its life as a line, and each attempt with its request and its answer.
 
-use std::time::Duration;
-
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
@@ -10,7 +8,7 @@ use keybell_app::deliveries::{Attempt, AttemptTimings, LoggedHeader};
 use keybell_core::grant::ReadPayloads;
 use keybell_core::{Code, DeliveryId};
 
-use super::{Webhooks, badge, curl, list_of, of_event, waits};
+use super::{Webhooks, badge, curl, list_of, of_event, took, waits};
 use crate::problem::Answer;
 use crate::ui::signed::Inside;
 use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
@@ -101,26 +99,9 @@ fn timings(timings: AttemptTimings) -> Vec<(&'static str, String)> {
     parts.into_iter().filter_map(|(word, time)| Some((word, took(time?)))).collect()
 }
 
-/// `0.8 ms`, `182 ms`, `15.0 s`.
-fn took(time: Duration) -> String {
-    let micros = time.as_micros();
-    match micros {
-        0..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
-        10_000..10_000_000 => format!("{} ms", micros / 1_000),
-        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_read_in_the_unit_that_fits() {
-        let read = |micros| took(Duration::from_micros(micros));
-        assert_eq!([820, 9_999, 182_400].map(read), ["0.8 ms", "9.9 ms", "182 ms"]);
-        assert_eq!([9_999_999, 15_000_000].map(read), ["9999 ms", "15.0 s"]);
-    }
 
     #[test]
     fn an_answer_reads_as_its_status_and_words() {

@@ -89,6 +89,8 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     about.extend(filter.event_type.clone().map(|name| ("Event type", name)));
     about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));
     about.extend(query.some("answer").map(|answer| ("Last answer", answer)));
+    about.extend(filter.from.map(|at| ("Made since", at.to_string())));
+    about.extend(filter.until.map(|at| ("Made before", at.to_string())));
     let AboutToResend { deliveries, or_more } = app.about_to_resend(grant, filter).await?;
     let (list, kept) = (list_of(&here), kept(&query, &FILTERS));
     Ok(page(&ResendPage {

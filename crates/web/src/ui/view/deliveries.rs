@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::filter::TimeFilter;
 use super::frame::Frame;
 use super::parts::{Badge, Download, Icon, Tone, When};
 use super::webhooks::WebhookHead;
@@ -22,6 +23,8 @@ pub struct DeliveriesPage {
     pub statuses: Vec<(&'static str, &'static str, bool)>,
     /// The filter by answer: word, label, whether chosen.
     pub answers: Vec<(&'static str, &'static str, bool)>,
+    /// The filter by time.
+    pub period: [TimeFilter; 2],
     /// The filter by event type.
     pub event_type: String,
     /// The event types there are.
@@ -97,6 +100,8 @@ pub struct DeliveryRow {
     pub answer: String,
     /// How many attempts there were.
     pub attempts: u32,
+    /// How long it took from when it was made to its end, in words.
+    pub took: String,
     /// When it was made.
     pub at: When,
     /// When it is tried next.

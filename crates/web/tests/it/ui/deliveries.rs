@@ -70,6 +70,30 @@ async fn deliveries_are_listed_filtered_and_turned_by_their_address() {
 }
 
 #[tokio::test]
+async fn deliveries_are_found_by_when_they_were_made() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app, 2).await;
+    app.clock.advance(Duration::from_hours(1));
+    let event = json!({ "type": "research_report.published", "data": {} });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    for (filter, rows, is_live) in [
+        ("from=2026-11-23T12:30", 1, true),
+        ("to=2026-11-23T12:30", 2, false),
+        ("from=2026-11-23&to=2026-11-23", 3, false),
+        ("from=2026-11-23T12:00&to=2026-11-23T12:00", 0, false),
+    ] {
+        let found = browser.open(&format!("{}?{filter}", page.path)).await.is(200);
+        assert_eq!(found.all("tbody tr").len(), rows, "{filter}");
+        assert_eq!(found.all("[data-live]").len(), usize::from(is_live), "{filter}");
+    }
+    let found = browser.open(&format!("{}?from=2026-11-23T12:30&to=soon", page.path)).await.is(200);
+    assert_eq!(found.all("tbody tr").len(), 1);
+    assert_eq!(found.all("input[value='2026-11-23T12:30']").len(), 1, "what is filtered by can be seen");
+    assert!(found.text().contains("“soon” is no time, and was left out."), "{}", found.text());
+    browser.open(&format!("{}.csv?to=soon", page.path)).await.is(422);
+}
+
+#[tokio::test]
 async fn an_event_type_that_the_catalogue_no_longer_has_stays_chosen_in_the_filter() {
     let app = TestApp::start().await;
     let (_, mut browser, page) = at_the_list(&app, 1).await;

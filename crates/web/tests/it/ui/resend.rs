@@ -91,8 +91,17 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
     let app = TestApp::start().await;
     let receiver = Receiver::start(|_| Reply::status(200));
     let (_, mut browser, page) = delivered(&app, &receiver, 3).await;
+    assert_eq!(page.all("tbody > tr > td[data-label='Time taken']").len(), 3);
+    assert!(page.text().contains(" ms"), "{}", page.text());
     let ask = browser.open(&page.link("Resend all that fit this filter")).await.is(200);
     assert!(ask.text().contains("Resend these 3 deliveries?"), "{}", ask.text());
+    let list = page.path.split('?').next().expect("a path").to_owned();
+    let later = browser.open(&format!("{list}/resend?status=succeeded&from=2026-11-23T12:01")).await.is(200);
+    assert!(later.text().contains("Nothing to resend"), "{}", later.text());
+    let since = browser.open(&format!("{list}/resend?status=succeeded&to=2026-11-23")).await.is(200);
+    for told in ["Resend these 3 deliveries?", "Made before", "2026-11-24T00:00:00.000Z"] {
+        assert!(since.text().contains(told), "{told}: {}", since.text());
+    }
     let form = ask.form("Resend these 3");
     let done = browser.send(&form).await.is(200);
     assert!(done.text().contains("These deliveries are made again."), "{}", done.text());
@@ -100,9 +109,9 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
     assert!(again.text().contains("This form was sent before"), "{}", again.text());
     receiver.wait_for(6, PATIENCE).await;
 
-    let list = page.path.split('?').next().expect("a path").to_owned();
     browser.open(&format!("{list}/resend?status=pending")).await.is(404);
     browser.open(&format!("{list}/resend?status=failed&answer=timeout")).await.is(422);
+    browser.open(&format!("{list}/resend?status=failed&from=soon")).await.is(422);
     let none = browser.open(&format!("{list}/resend?status=failed")).await.is(200);
     assert!(none.text().contains("Nothing to resend") && !none.offers("Resend"), "{}", none.text());
 }
