@@ -2,6 +2,7 @@
 //! behind all of them for a reader of the database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keybell_core::{Code, Problem, WorkspaceId};
 use tokio::time::Instant;
@@ -17,6 +18,10 @@ pub const DOWNLOADS_PER_WORKSPACE_MAX: usize = 2;
 /// Seconds after which somebody who found no room may ask again: most files are written by then.
 const COME_AGAIN_SECONDS: u64 = 5;
 
+/// How long a download may go on: a file of the largest size over 100 kbit a second. One that is read more slowly would keep its
+/// place from others for hours.
+const DOWNLOAD_TIME_MAX: Duration = Duration::from_mins(10);
+
 /// The downloads of this process.
 pub(crate) struct Downloads(Arc<Places>);
 
@@ -24,6 +29,7 @@ pub(crate) struct Downloads(Arc<Places>);
 pub struct Download {
     workspace: WorkspaceId,
     place: Place,
+    began: Instant,
 }
 
 impl Default for Downloads {
@@ -35,15 +41,20 @@ impl Default for Downloads {
 impl Downloads {
     fn begin(&self, workspace: WorkspaceId) -> Result<Download, Problem> {
         let Some(place) = self.0.take(workspace) else {
-            let full = "As many downloads are under way as may be. Try again when one of them is over.";
+            let full = "Too many downloads are running. Try again when one of them is over.";
             return Err(Problem::new(Code::RateLimited, full).retry_after(COME_AGAIN_SECONDS));
         };
-        Ok(Download { workspace, place })
+        Ok(Download { workspace, place, began: Instant::now() })
     }
 
     fn go_on(&self, download: &mut Download) -> Result<(), Problem> {
+        if download.began.elapsed() > DOWNLOAD_TIME_MAX {
+            let late = "The download took too long. Download less at once, by a narrower filter.";
+            return Err(Problem::new(Code::RateLimited, late));
+        }
         if !download.place.is_there_until(Instant::now()) {
-            *download = self.begin(download.workspace)?;
+            let began = download.began;
+            *download = Download { began, ..self.begin(download.workspace)? };
         }
         Ok(())
     }
@@ -57,7 +68,7 @@ impl App {
     }
 
     /// To be called before each look of a download. One that nobody read on for half a minute may have lost its place: then
-    /// it needs another, and is [`Code::RateLimited`] where there is none.
+    /// it needs another, and is [`Code::RateLimited`] where there is none, as is one that takes longer than ten minutes.
     pub fn go_on_with_download(&self, download: &mut Download) -> Result<(), Problem> {
         self.inner.downloads.go_on(download)
     }
@@ -102,5 +113,15 @@ mod tests {
         assert!(downloads.go_on(&mut stalled).is_ok() && downloads.go_on(&mut stalled).is_ok());
         assert!(begin().is_ok() && begin().is_ok(), "each was dropped at once");
         assert_eq!([begin(), begin()].iter().filter(|begun| begun.is_ok()).count(), 1, "it has one again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_takes_too_long_is_over_though_it_is_read() {
+        let downloads = Downloads::default();
+        let mut slow = downloads.begin(workspace(1)).expect("there is room");
+        tokio::time::advance(DOWNLOAD_TIME_MAX).await;
+        assert!(downloads.go_on(&mut slow).is_ok());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(downloads.go_on(&mut slow).is_err_and(|problem| problem.code == Code::RateLimited));
     }
 }

@@ -1,6 +1,6 @@
 //! The schema, as an ordered list of small forward steps in one text for both engines.
 //!
-//! Four words of the text are replaced by engine; comments and strings are left alone. What stands in a comment that begins
+//! Four words of the text are replaced by engine; comments that begin with `--` and strings are left alone. What stands in a comment that begins
 //! with `/*postgres` is for that engine alone.
 
 use crate::open::OpenError;

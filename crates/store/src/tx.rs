@@ -69,12 +69,24 @@ pub trait Read {
     ) -> Result<(), StoreError>;
 }
 
+impl Part<'_> {
+    /// Whether a value that begins with `first` is of the form that its reader knows.
+    pub(crate) fn check(&self, first: &[u8]) -> Result<(), StoreError> {
+        if first.first() == Some(&self.form) {
+            return Ok(());
+        }
+        Err(StoreError::Corrupt { what: "a value of another form" })
+    }
+}
+
 /// What is done with each part of [`Read::parts`].
 pub type EachPart<'e> = &'e mut dyn FnMut(Timestamp, &[u8]) -> Result<(), StoreError>;
 
 /// A part of a value: what it begins with where it first stands, and how long it is at most, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
+    /// The first byte of the whole value. A value that begins otherwise is of a form that its reader does not know, and corrupt.
+    pub form: u8,
     /// What it begins with.
     pub begins: &'a [u8],
     /// How long it is at most. Where the value ends before, so does the part.

@@ -65,6 +65,9 @@ pub(crate) fn run(
         keybell.rest().await;
         let mut pages = list::pages(&place, &filled);
         pages.retain(|page| only.is_none_or(|only| page.what.contains(only)));
+        if pages.is_empty() {
+            return Err("no page is called so; without --page the table has all their names".to_owned());
+        }
         let missed = measure_all(&keybell, &pages, table).await?;
         keybell.stop()?;
         if missed == 0 { Ok(()) } else { Err(format!("{missed} pages miss what is asked of them")) }

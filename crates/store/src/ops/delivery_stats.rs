@@ -109,7 +109,7 @@ impl Query for StatsOfWebhook {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let part = Part { begins: self.id.as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let part = Part { form: FORM, begins: self.id.as_bytes(), length_max: ENTRY_BYTES_MAX };
         let mut found: Self::Out = BTreeMap::new();
         tx.parts(&OF_WEBHOOK, &args, part, &mut |at, entry| {
             Reader(&entry[ID_BYTES..]).add_to(found.entry(at).or_default())

@@ -203,7 +203,7 @@ pub struct CountMeant {
 pub struct CountedBite {
     /// How many of its deliveries are meant.
     pub meant: u64,
-    /// Where it ended; `None` when there is nothing after it.
+    /// Where it ended; `None` where there were fewer to look at.
     pub end: Option<DeliveryId>,
 }
 

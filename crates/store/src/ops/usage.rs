@@ -1,7 +1,7 @@
 //! How keys were used: counts by key and outcome, for each workspace and each minute, hour and day.
 //!
 //! A row holds the counts of all keys of a workspace in one value. So what is written grows with time and not with
-//! requests, a chart of all keys reads as many rows as it has points, and the database never looks inside.
+//! requests, a chart of all keys reads as many rows as it has points, and the database looks inside only for where a key's ID stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,7 +126,7 @@ impl Query for UsageOfKey {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let part = Part { begins: self.id.as_str().as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let part = Part { form: FORM, begins: self.id.as_str().as_bytes(), length_max: ENTRY_BYTES_MAX };
         let mut used: Self::Out = BTreeMap::new();
         tx.parts(&OF_KEY, &args, part, &mut |at, entry| {
             *used.entry(at).or_default() += Reader(&entry[ID_BYTES..]).counts()?;

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::Stream as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Config, Error, NoTls, Socket, Statement};
+use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryStream, Socket, Statement};
 
 /// Seconds until a connection that is not answered is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub(super) struct Wire {
     driver: Driver,
     /// Whether the driver has come to its end, after which it must not be polled.
     over: bool,
+    /// What was sent together with the next question, and is not yet known to be done.
+    before: Option<Pin<Box<SimpleQueryStream>>>,
 }
 
 impl Connection {
@@ -58,7 +61,7 @@ impl Connection {
             config.application_name("keybell");
         }
         let (client, driver) = runtime.block_on(config.connect(NoTls))?;
-        let wire = Wire { runtime, driver, over: false };
+        let wire = Wire { runtime, driver, over: false, before: None };
         Ok(Connection { client, wire, prepared: HashMap::new() })
     }
 
@@ -83,14 +86,17 @@ impl Connection {
         self.wire.wait(self.client.batch_execute(text))
     }
 
-    /// Has such statements run before whatever is asked next, and sends them together with it. How they ended is not told.
+    /// Has such statements run before whatever is asked next, and sends them together with it. Where one of them fails, so does
+    /// what is asked.
     pub(super) fn control_before_next(&mut self, text: &str) -> Result<(), Error> {
-        self.wire.wait(self.client.simple_query_raw(text)).map(drop)
+        let sent = self.wire.wait(self.client.simple_query_raw(text))?;
+        self.wire.before = Some(Box::pin(sent));
+        Ok(())
     }
 
     /// Sends such statements, and does not wait. How they ended is not told.
     pub(super) fn control_soon(&mut self, text: &str) -> Result<(), Error> {
-        self.control_before_next(text)?;
+        drop(self.wire.wait(self.client.simple_query_raw(text))?);
         self.wire.flush()
     }
 
@@ -107,9 +113,20 @@ impl Wire {
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let mut answer = pin!(answer);
-        let (driver, over) = (&mut self.driver, &mut self.over);
-        self.runtime.block_on(poll_fn(|context| {
+        let Wire { runtime, driver, over, before } = self;
+        runtime.block_on(poll_fn(|context| {
             drive(driver, over, context)?;
+            while let Some(sent) = before {
+                match sent.as_mut().poll_next(context) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(Some(Err(error))) => {
+                        *before = None;
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    Poll::Ready(None) => *before = None,
+                    Poll::Pending => break,
+                }
+            }
             answer.as_mut().poll(context)
         }))
     }

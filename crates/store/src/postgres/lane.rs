@@ -261,7 +261,7 @@ fn transaction(
     purpose: Purpose,
     jobs: &mut [Box<dyn Job>],
 ) -> Ended {
-    // A query does not wait for its beginning, nor for its end: it has nothing to lose where one of them fails.
+    // A query waits for its beginning together with its first statement, and not for its end, where it has nothing to lose.
     let began = match purpose {
         Purpose::Read => connection.control_before_next(purpose.begin(jobs)),
         Purpose::Write => connection.control(purpose.begin(jobs)),

@@ -123,7 +123,8 @@ impl Read for PostgresTx<'_> {
         let text = || part_statement(sql, args.len());
         let statement = self.prepare(sql.name, address_of(sql), args.len(), text)?;
         self.query(sql.name, &statement, &args, &mut |row| {
-            let given = row.bytes(1)?;
+            part.check(row.bytes(1)?)?;
+            let given = row.bytes(2)?;
             // Where the value does not have it, what comes is its beginning.
             if given.starts_with(part.begins) { each(row.at(0)?, given) } else { Ok(()) }
         })
@@ -160,14 +161,14 @@ impl Tx for PostgresTx<'_> {
     }
 }
 
-/// The statement that gives, of each `counts` that `sql` gives, the part that begins with the last argument but one and is as
-/// long as the last one says.
-pub(crate) fn part_statement(sql: &Sql, arguments: usize) -> String {
+/// The statement that gives, of each `counts` that `sql` gives, the first byte, and the part that begins with the last argument
+/// but one and is as long as the last one says.
+fn part_statement(sql: &Sql, arguments: usize) -> String {
     let (begins, length) = (arguments - 1, arguments);
     let part = format!(
         "substring(counts FROM position(${begins} IN counts) FOR CAST(CAST(${length} AS BIGINT) AS INT))"
     );
-    format!("SELECT at, {part} FROM ({}) AS found", sql.for_postgres())
+    format!("SELECT at, substring(counts FROM 1 FOR 1), {part} FROM ({}) AS found", sql.for_postgres())
 }
 
 /// The one statement that does what `bulk` does with all its rows, which come as an array per column.

@@ -199,6 +199,7 @@ impl Read for SqliteTx<'_, '_> {
         let beginning = Finder::new(part.begins);
         self.rows(sql, args, &mut |row| {
             let whole = row.bytes(1)?;
+            part.check(whole)?;
             let Some(begin) = beginning.find(whole) else { return Ok(()) };
             let end = whole.len().min(begin + part.length_max);
             each(row.at(0)?, &whole[begin..end])

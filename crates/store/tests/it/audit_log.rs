@@ -133,7 +133,16 @@ async fn two_filters_find_in_looks_that_go_on_what_one_long_look_finds(engine: E
         let whole = store.read(look(filter.below, 1_000)).await.expect("they can be read");
         assert_eq!((whole.found, whole.to), (found, None), "{filter:?}");
     }
-    let full = ListEntries { rows: 1, actor_id: Some(actor(0)), action: rare(), ..everything() };
-    let full = store.read(full).await.expect("they can be read");
-    assert_eq!((full.found.len(), full.to), (0, Some(AuditId::first_of(at(32)))), "none of the first four");
+    let one = |looked_at_max| ListEntries {
+        rows: 1,
+        actor_id: Some(actor(0)),
+        action: rare(),
+        looked_at_max,
+        ..everything()
+    };
+    let none = store.read(one(LOOKED_AT_MAX)).await.expect("they can be read");
+    assert_eq!((none.found.len(), none.to), (0, Some(AuditId::first_of(at(32)))), "none of the first four");
+    // A page that is full says by its last entry where the next one begins.
+    let full = store.read(one(20)).await.expect("they can be read");
+    assert_eq!((full.found.len(), full.to), (1, None));
 }

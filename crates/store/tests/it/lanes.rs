@@ -1,10 +1,10 @@
 //! What callers may rely on, whatever the engine.
 
 use std::future::Future;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::task::{Context, Waker};
 
-use keybell_store::{Arg, Op, OpenError, OpenOptions, Store, StoreError, Tx};
+use keybell_store::{Arg, Op, OpenError, OpenOptions, Query, Read, Store, StoreError, Tx};
 
 use crate::engine::{Engine, Increment, NOW, Names, PUT, Put, PutThen, on_both_engines};
 
@@ -20,6 +20,7 @@ on_both_engines! {
     a_closed_store_finishes_what_waits_and_refuses_the_rest
     wrong_counts_and_types_of_arguments_fail
     a_query_cannot_write
+    a_query_sees_one_state_of_the_database_however_often_it_looks
     statistics_count_what_was_done
     a_schema_that_lacks_steps_is_refused_unless_it_may_be_migrated
     many_at_once_all_get_their_own_answer
@@ -195,6 +196,40 @@ async fn a_query_cannot_write(engine: Engine) {
     let store = engine.open();
     store.read(Sneaky).await.expect_err("the engine refuses it");
     assert!(store.read(Names).await.expect("names").is_empty());
+}
+
+/// Looks, says so, and looks once more when it may.
+struct LookTwice {
+    looked: mpsc::Sender<()>,
+    again: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Query for LookTwice {
+    const NAME: &'static str = "test.look_twice";
+    type Out = [Vec<String>; 2];
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let first = Names.run(tx)?;
+        self.looked.send(()).expect("the test listens");
+        let _ = self.again.lock().expect("nobody panicked").recv();
+        Ok([first, Names.run(tx)?])
+    }
+}
+
+async fn a_query_sees_one_state_of_the_database_however_often_it_looks(engine: Engine) {
+    let store = engine.open();
+    store.write(Put("before".into())).await.expect("a new name");
+    let ((looked, inside), (go_on, again)) = (mpsc::channel(), mpsc::channel());
+    let looking = tokio::spawn({
+        let store = store.clone();
+        async move { store.read(LookTwice { looked, again: Mutex::new(again) }).await }
+    });
+    tokio::task::spawn_blocking(move || inside.recv()).await.expect("it ends well").expect("it looks");
+    store.write(Put("meanwhile".into())).await.expect("a new name");
+    go_on.send(()).expect("it waits");
+    let seen = looking.await.expect("it ends well").expect("names");
+    assert_eq!(seen, [["before"], ["before"]]);
+    assert_eq!(store.read(Names).await.expect("names"), ["before", "meanwhile"]);
 }
 
 async fn statistics_count_what_was_done(engine: Engine) {

@@ -69,6 +69,27 @@ async fn a_webhook_is_looked_at_past_what_others_have() {
     }
 }
 
+#[tokio::test]
+async fn each_filter_of_the_audit_log_is_a_range_of_its_own_index() {
+    let engine = Engine::sqlite();
+    engine.open().close().await;
+    let database = connect_sqlite(&engine);
+    for (name, column) in [
+        ("OF_ACTOR", "actor"),
+        ("OF_ACTION", "action"),
+        ("OF_TARGET", "target"),
+        ("END_OF_ACTOR", "actor"),
+        ("END_OF_TARGET", "target"),
+    ] {
+        let plan = plan(&database, &format!("keybell_store::ops::audit::{name}"));
+        let key = if column == "action" { "action" } else { &format!("{column}_id") };
+        let searched = format!("INDEX audit_entries_{column} (workspace_id=? AND {key}=? AND id>? AND id<?)");
+        assert!(plan.iter().any(|line| line.contains(&searched)), "{name}: {plan:#?}");
+        let through = |line: &String| line.starts_with("SCAN ") || line.contains("TEMP B-TREE");
+        assert!(!plan.iter().any(through), "{name}: {plan:#?}");
+    }
+}
+
 /// Each is a range of keys from its end on, so that a bounded number of rows is a bounded time.
 #[tokio::test]
 async fn what_did_not_succeed_is_found_past_what_did_and_every_look_is_a_range() {
@@ -84,6 +105,7 @@ async fn what_did_not_succeed_is_found_past_what_did_and_every_look_is_a_range()
         ("resends::END_OF_UNSUCCESSFUL_BITE", "COVERING INDEX finished_deliveries_unsuccessful"),
         ("resends::COUNT_UNSUCCESSFUL", "INDEX finished_deliveries_unsuccessful"),
         ("events::LIST", "PRIMARY KEY"),
+        ("audit::LIST", "PRIMARY KEY"),
         ("events::END_OF_LOOK", "PRIMARY KEY"),
     ] {
         let plan = plan(&database, &format!("keybell_store::ops::{name}"));

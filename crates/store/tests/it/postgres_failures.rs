@@ -236,6 +236,30 @@ async fn postgres_that_ends_a_session_in_a_transaction_is_asked_once_more() {
     assert_eq!(store.read(Names).await.expect("names"), ["whole"]);
 }
 
+#[tokio::test]
+async fn postgres_reads_go_on_where_their_sessions_were_ended_while_nothing_was_asked() {
+    let engine = Engine::postgres();
+    let store = engine.open();
+    store.write(Put("kept".into())).await.expect("a new name");
+    for _ in 0..4 {
+        // More readings at once than there are readers, so that each has a session that can be ended.
+        let readings: Vec<_> = (0..8).map(|_| store.read(Names)).collect();
+        for names in futures_util::future::join_all(readings).await {
+            assert_eq!(names.expect("names"), ["kept"]);
+        }
+        let killer = FirstTime::new(
+            |_: &mut dyn Tx| Ok(()),
+            |tx: &mut dyn Tx| {
+                let ended = tx.as_read().first(&END_OTHER_SESSIONS, &[], |row| row.int(0))?;
+                Ok(ended.unwrap_or(0))
+            },
+        );
+        let (_, ended) = store.write(killer).await.expect("a session may end others");
+        assert!(ended >= 1);
+    }
+    assert_eq!(store.read(Names).await.expect("names"), ["kept"]);
+}
+
 #[test]
 fn postgres_nodes_that_start_at_once_agree_on_the_schema() {
     let engine = Engine::postgres();

@@ -121,7 +121,7 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
     } else if message == "expected value" {
         (path.to_owned(), "wrong_type", "must be a string".to_owned())
     } else if message == "number out of range" {
-        (path.to_owned(), "out_of_range", "is a larger number than can be held".to_owned())
+        (path.to_owned(), "out_of_range", "is outside the range of numbers here".to_owned())
     } else if message.ends_with("hex escape") {
         (path.to_owned(), "invalid", "has half of a surrogate pair, which is no character".to_owned())
     } else if message == "recursion limit exceeded" {
@@ -220,7 +220,7 @@ mod tests {
         };
         let deep = |depth: usize| format!("{{\"any\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse::<Odd>(deep(126).as_bytes()).is_ok());
-        insta::assert_snapshot!(refused(r#"{"number":1e999}"#), @"422 | number out_of_range is a larger number than can be held");
+        insta::assert_snapshot!(refused(r#"{"number":1e999}"#), @"422 | number out_of_range is outside the range of numbers here");
         insta::assert_snapshot!(refused(r#"{"texts":["a","\ud83d"]}"#), @"422 | texts[1] invalid has half of a surrogate pair, which is no character");
         insta::assert_snapshot!(refused(r#"{"texts":["\udd11"]}"#), @"422 | texts[0] invalid has half of a surrogate pair, which is no character");
         insta::assert_snapshot!(refused(&deep(127)), @"422 | any invalid is nested too deep");

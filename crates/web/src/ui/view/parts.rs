@@ -386,7 +386,10 @@ impl Errors {
 /// What a field of numbers can hold of what was sent: nothing of other words, which a browser lets nobody write there, and of
 /// which it would say on its console that they are no number.
 pub fn number(sent: &str) -> &str {
-    if sent.parse::<u64>().is_ok() { sent } else { "" }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let amount = sent.strip_prefix('-').unwrap_or(sent);
+    let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
+    if digits(whole) && digits(part) { sent } else { "" }
 }
 
 /// The id of the element of a field: `headers[0].name` is in `headers`, and `rate_limit.limit` is one of its own.
@@ -416,6 +419,16 @@ fn spoken(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_of_numbers_holds_again_what_a_browser_lets_be_written_there() {
+        for held in ["5", "-5", "1.5", "-0.25", "007", "18446744073709551616"] {
+            assert_eq!(number(held), held);
+        }
+        for other in ["", "+5", "-", ".", "1.", ".5", "--1", "1.5.2", "many", "5 ", "٥"] {
+            assert_eq!(number(other), "", "{other}");
+        }
+    }
 
     fn wrong(field: &str, message: &str) -> FieldError {
         FieldError { field: field.to_owned(), code: "invalid", message: message.to_owned() }

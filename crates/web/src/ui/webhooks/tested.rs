@@ -87,6 +87,9 @@ fn of(attempt: AttemptView) -> Told {
 
 fn part(message: Message, truncated: bool) -> Part {
     let was = message.body.unwrap_or_default();
-    let (body, raw) = message.pretty.map_or((was.clone(), None), |pretty| (pretty, Some(was.clone())));
+    let (body, raw) = match message.pretty {
+        Some(pretty) => (pretty, Some(was)),
+        None => (was, None),
+    };
     Part { headers: message.headers, body, raw, truncated }
 }

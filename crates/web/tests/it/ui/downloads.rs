@@ -214,7 +214,7 @@ async fn a_download_past_those_that_may_be_at_once_is_told_when_to_come_again() 
     browser.open(&file).await.is(200);
     begun.push(app.app.begin_download(workspace));
     let full = browser.open(&file).await.is(429);
-    assert!(full.text().contains("As many downloads are under way as may be."), "{}", full.text());
+    assert!(full.text().contains("Too many downloads are running."), "{}", full.text());
     assert_eq!(full.answer.header("retry-after"), "5");
     drop(begun);
     browser.open(&file).await.is(200);

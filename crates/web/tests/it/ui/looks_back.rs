@@ -15,6 +15,8 @@ const RARE: &str = "research_report.published";
 const BATCH: usize = 1_000;
 /// Calls after which a look has to have an end: none may go through ten thousand.
 const BATCHES_MAX: usize = 10;
+/// Edits of the webhook at once.
+const EDITS: usize = 250;
 /// What a link says that goes on where a look ended.
 const FURTHER: &str = "Look further back";
 
@@ -78,6 +80,23 @@ impl Archive {
         panic!("looks at {lists:?} have no end");
     }
 
+    /// Edits the webhook until a look at `list` does not reach how it was made any more, and so many times more.
+    async fn edit(&self, list: &str) {
+        let path = format!("/v1/workspaces/{}/webhooks/{}", self.workspace, self.webhook);
+        let mut is_past = false;
+        for number in 0..BATCHES_MAX * EDITS {
+            let edited = json!({ "description": format!("Edited {number} times") });
+            self.app.operator().patch(&path, edited).await.done(200);
+            if number % EDITS == 0 {
+                if is_past {
+                    return;
+                }
+                is_past = self.browser().open(list).await.is(200).offers(FURTHER);
+            }
+        }
+        panic!("looks at {list} have no end");
+    }
+
     /// The ids of everything that the API lists, newest first.
     async fn ids(&self, query: &str) -> Vec<String> {
         let (mut ids, mut cursor) = (Vec::new(), String::new());
@@ -95,7 +114,7 @@ impl Archive {
 }
 
 fn rows(page: &Page) -> usize {
-    page.all("main table.list tbody tr").len()
+    page.all("main table.list tbody tr:not(.detail)").len()
 }
 
 /// Where a link goes on.
@@ -141,6 +160,28 @@ async fn a_look_ends(on: On) {
     // The API makes as many looks as it needs.
     assert_eq!(archive.ids(&format!("deliveries?event_type={RARE}")).await.len(), 2);
     assert_eq!(archive.ids(&format!("events?type={RARE}")).await.len(), 1);
+}
+
+/// The audit log's are bounded where two filters are given, of which one has an index.
+async fn a_look_at_the_audit_log_ends(on: On) {
+    let archive = Archive::open(on).await;
+    let log = format!("/w/{}/settings/advanced/audit-log?target={}", archive.workspace, archive.webhook);
+    let made = format!("{log}&action=webhook.created");
+    archive.edit(&made).await;
+    let of_webhook = archive.ids(&format!("audit-log?target={}", archive.webhook)).await;
+    holds(&archive, &made, &of_webhook, 1).await;
+    let made = format!("audit-log?target={}&action=webhook.created", archive.webhook);
+    assert_eq!(archive.ids(&made).await.len(), 1, "the API makes as many looks as it needs");
+}
+
+#[tokio::test]
+async fn a_look_at_the_audit_log_ends_where_the_page_says() {
+    a_look_at_the_audit_log_ends(On::Memory).await;
+}
+
+#[tokio::test]
+async fn a_look_at_the_audit_log_ends_where_the_page_says_on_postgresql() {
+    a_look_at_the_audit_log_ends(On::Postgres).await;
 }
 
 #[tokio::test]
