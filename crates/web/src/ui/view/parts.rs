@@ -485,7 +485,7 @@ mod tests {
     fn a_field_of_numbers_holds_numbers_only() {
         let shown = |value: &str| Field::text("limit", "Limit", value).kind("number", "off").to_string();
         assert!(shown("100").contains(r#"value="100""#));
-        for other in ["", "many", "1e9999", "99999999999999999999"] {
+        for other in ["", "many", "1e9999", "+5"] {
             assert!(shown(other).contains(r#"value="""#), "{other}: {}", shown(other));
         }
     }
