@@ -66,7 +66,7 @@ const WRONG: [(&str, &str, &str, &str); 10] = [
 /// Lists that are filtered by times and by what is chosen, which is in their address for everybody to write.
 const FILTERED: [(&str, &[&str]); 4] = [
     ("settings/advanced/developer/events", &["type", "from", "to"]),
-    ("settings/advanced/developer/deliveries", &["status", "answer", "event_type"]),
+    ("settings/advanced/developer/deliveries", &["status", "answer", "event_type", "from", "to"]),
     ("settings/advanced/developer/api-keys", &["q", "status", "environment", "sort"]),
     ("settings/advanced/audit-log", &["action", "actor", "target", "from", "to"]),
 ];
@@ -202,7 +202,7 @@ impl Attack {
         }
     }
 
-    /// `word` in the filters of lists: nothing fits it, and a time that is none is said to be none.
+    /// `word` in the filters of lists: the page stays whole, and a time that is none is said to be none.
     async fn filter(&self, word: &str) {
         // Of several such words an address would be longer than a server reads.
         let word: &str = &word.chars().take(LONG / 4).collect::<String>();
