@@ -11,7 +11,7 @@ use keybell_core::grant::ManageKeys;
 use keybell_core::key::ApiKey;
 
 use super::shown::shown_once;
-use super::{list_of, manageable};
+use super::{list_of, manageable, old_secret};
 use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
@@ -59,7 +59,7 @@ pub(super) async fn rotate(
 fn view(app: &App, here: &Inside, key: ApiKey, overlap: Duration, errors: Errors) -> RotatePage {
     let id = key.public_identifier(app.brand()).to_string();
     let list = list_of(here);
-    let previous = key.previous_secret.filter(|previous| previous.expires_at > app.now());
+    let previous = old_secret(&key, app.now());
     RotatePage {
         frame: here.frame(Section::Keys),
         action: format!("{list}/{id}/rotate"),
@@ -68,7 +68,7 @@ fn view(app: &App, here: &Inside, key: ApiKey, overlap: Duration, errors: Errors
         name: key.name,
         id,
         overlaps: overlap::choices(overlap),
-        previous: previous.map(|previous| When::near(previous.expires_at)),
+        previous: previous.map(|previous| When::at(previous.expires_at)),
         errors,
     }
 }

@@ -4,8 +4,8 @@ use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::download;
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::keys::{
-    EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage,
-    RotatePage, ScopeGroup,
+    EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, OldSecret,
+    RevokePage, RotatePage, ScopeGroup,
 };
 use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 
@@ -72,6 +72,9 @@ impl Sample<'_> {
             periods: vec![Choice { label: "24 hours", href: "?period=24h".to_owned(), is_chosen: true }],
             chart: self.requests_chart(),
             refusals: self.some(|| vec![("Over a rate limit", "12".to_owned())]),
+            old_secret: self
+                .full
+                .then(|| OldSecret { last_used: Some(When::near(at(-3))), ends: When::near(at(1_260)) }),
             networks: self.some(|| vec![self.say("192.0.2.0/24"), "2001:db8::/32".to_owned()]),
         };
         let new_key = NewKeyPage {
@@ -105,7 +108,7 @@ impl Sample<'_> {
             name: self.say("Warehouse import"),
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
             overlaps: vec![(0, "Now", false), (3_600, "In an hour", false), (86_400, "In 24 hours", true)],
-            previous: self.full.then(|| When::near(at(90))),
+            previous: self.full.then(|| When::at(at(90))),
             errors: self.errors(),
         };
         vec![

@@ -113,6 +113,16 @@ pub struct KeyPage {
     pub refusals: Vec<(&'static str, String)>,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
+    /// The secret before the last rotation, while it is good.
+    pub old_secret: Option<OldSecret>,
+}
+
+/// The secret that a rotation replaced, in its overlap.
+pub struct OldSecret {
+    /// When it was last used, if ever.
+    pub last_used: Option<When>,
+    /// When it ends.
+    pub ends: When,
 }
 
 /// The form to create or edit a key.

@@ -159,6 +159,49 @@ async fn a_rotated_key_has_both_secrets_until_the_overlap_ends() {
 }
 
 #[tokio::test]
+async fn an_old_secret_tells_its_last_use_and_is_ended_from_the_page_of_its_key() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let old = app.api_key(&workspace, &[]).await;
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let (key, rotate) = (list.link("tests"), list.link("Rotate"));
+    assert!(!browser.open(&key).await.is(200).offers("End it now"), "there is no old secret");
+    let form = browser.open(&rotate).await.form("Rotate").with("overlap", "86400");
+    let new = browser.send(&form).await.is(200).value("secret-key");
+    let unused = browser.open(&key).await.is(200);
+    assert!(unused.text().contains("The old secret was never used. It ends"), "{}", unused.text());
+    assert!(is_good(&app, &old).await);
+    let used = browser.open(&key).await;
+    assert!(used.text().contains("The old secret was last used 23 Nov 2026"), "{}", used.text());
+    let asks = browser.open(&rotate).await;
+    assert!(asks.all(".note time[data-relative]").is_empty(), "`until in 23 hours` is no English");
+
+    // Somebody who may see the key and not manage it is offered nothing, and refused.
+    let token = app.member(&workspace, Role::Member).await;
+    let mut member = Browser::signed_in(&app, &token);
+    assert!(!member.open(&key).await.is(200).offers("End it now"));
+    member.send(&used.form("End it now")).await.is(403);
+    assert!(is_good(&app, &old).await);
+
+    let ended = browser.send(&used.form("End it now")).await.is(200);
+    assert!(ended.answer.text().contains("The old secret has ended."), "{}", ended.text());
+    assert!(!ended.offers("End it now"));
+    assert!(!is_good(&app, &old).await && is_good(&app, &new).await);
+    let again = browser.send(&used.form("End it now")).await.is(200);
+    assert!(again.answer.text().contains("The old secret has ended."), "sent twice, done once");
+
+    // The page from before another rotation does not end the overlap of that one.
+    let form = browser.open(&rotate).await.form("Rotate").with("overlap", "3600");
+    browser.send(&form).await.is(200);
+    let other = browser.send(&used.form("End it now")).await.is(200);
+    assert!(
+        other.answer.text().contains("nothing was ended") && is_good(&app, &new).await,
+        "{}",
+        other.text()
+    );
+}
+
+#[tokio::test]
 async fn the_list_is_searched_filtered_and_turned_by_its_address() {
     let app = TestApp::start().await;
     let (workspace, mut browser, _) = at_the_list(&app).await;
