@@ -96,6 +96,7 @@ impl Sample<'_> {
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
             last_used: self.full.then(|| When::near(at(-3))),
             last_used_from: self.full.then(|| self.say("198.51.100.7")),
+            requests: if self.full { "1,204" } else { "0" }.to_owned(),
             type_name: self.full,
             typed: self.say("Warehouse"),
             errors: self.errors(),

@@ -243,6 +243,8 @@ pub struct RevokePage {
     pub last_used: Option<When>,
     /// From where it was last used.
     pub last_used_from: Option<String>,
+    /// How many requests were made with it in the last 24 hours.
+    pub requests: String,
     /// Whether the name has to be typed, since the key is in use.
     pub type_name: bool,
     /// What was typed for it.

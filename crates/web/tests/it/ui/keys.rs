@@ -125,12 +125,18 @@ async fn a_revoked_key_is_refused_at_once_and_there_is_nothing_left_to_do_with_i
     let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
     let ask = browser.open(&list.link("Revoke")).await.is(200);
     assert_eq!(ask.all("a[autofocus]").len(), 1, "focus starts on Cancel");
-    browser.send(&ask.form("Revoke")).await.is(422);
+    assert!(ask.text().contains("Requests in 24 hours0"), "{}", ask.text());
+    let unticked = browser.send(&ask.form("Revoke")).await.is(422);
+    assert_eq!(unticked.all("#confirm[type=checkbox][aria-describedby=confirm-wrong]").len(), 1);
+    assert_eq!(unticked.all("p#confirm-wrong").len(), 1, "told beside the box");
     assert!(is_good(&app, &secret_key).await, "without the tick nothing happens");
 
     // Now it was used, and a tick is not enough any more.
     let ask = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(422);
     assert!(is_good(&app, &secret_key).await, "without its name nothing happens");
+    assert!(ask.text().contains("Requests in 24 hours1"), "{}", ask.text());
+    assert_eq!(ask.all("#confirm[aria-invalid=true][aria-describedby=confirm-wrong]").len(), 1);
+    assert_eq!(ask.all("p#confirm-wrong").len(), 1, "told beside the field");
     let page = browser.send(&ask.form("Revoke").with("confirm", "tests")).await.is(200);
     assert!(
         page.text().contains("The key was revoked.") && page.text().contains("Revoked"),
