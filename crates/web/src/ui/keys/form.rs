@@ -29,6 +29,10 @@ const EMPTY_LIMITS: usize = 2;
 const WINDOWS: [(u64, &str); 4] =
     [(1, "in a second"), (60, "in a minute"), (3_600, "in an hour"), (86_400, "in a day")];
 
+/// The fields that can be wrong, in their order.
+const IN_ORDER: [&str; 7] =
+    ["name", "description", "scopes", "expires_at", "expires_on", "allowed_networks", "rate_limits"];
+
 /// What stands in the form.
 struct Written {
     name: String,
@@ -71,10 +75,12 @@ pub(super) async fn create(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let written = Written::read(&form);
-    let new = match written.new_key(&form, &app) {
-        Ok(new) => new,
-        Err(problem) => return refused(&app, &here, None, written, problem),
-    };
+    let mut wrong = Vec::new();
+    let new = written.new_key(&form, &app, &mut wrong)?;
+    if !wrong.is_empty() {
+        wrong.extend(app.wrong_with_new_key(&new));
+        return refused(&app, &here, None, written, Problem::invalid(wrong));
+    }
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: list_of(&here) })?);
     };
@@ -103,11 +109,13 @@ pub(super) async fn save(
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;
     let written = Written::read(&form);
-    let saved = match written.patch(&form, &app) {
-        Ok(patch) => app.edit_key(grant, key.id, patch).await,
-        Err(problem) => Err(problem),
-    };
-    match saved {
+    let mut wrong = Vec::new();
+    let patch = written.patch(&form, &app, &mut wrong);
+    if !wrong.is_empty() {
+        wrong.extend(app.wrong_with_patch(&grant, &key, &patch));
+        return refused(&app, &here, Some(&key), written, Problem::invalid(wrong));
+    }
+    match app.edit_key(grant, key.id, patch).await {
         Ok(_) => Ok(Redirect::to(&format!("{}?done=key-saved", list_of(&here))).into_response()),
         Err(problem) => refused(&app, &here, Some(&key), written, problem),
     }
@@ -118,8 +126,14 @@ fn refused(
     here: &Inside,
     editing: Option<&ApiKey>,
     written: Written,
-    problem: Problem,
+    mut problem: Problem,
 ) -> Answer<Response> {
+    problem.errors.iter_mut().for_each(|error| expiry::told_at_its_field(error, &written.expires));
+    // As the form has them, so that a person goes down it once.
+    problem.errors.sort_by_key(|error| {
+        let field = error.field.split('[').next();
+        IN_ORDER.iter().position(|known| Some(*known) == field)
+    });
     let (errors, problem) = errors_of(problem)?;
     Ok(page_refused(&view(app, here, editing, written, errors)?, &problem)?)
 }
@@ -167,8 +181,10 @@ impl Written {
         }
     }
 
-    fn new_key(&self, form: &Fields, app: &App) -> Result<NewKey, Problem> {
-        let expires_at = match expiry::chosen(form, app.now())? {
+    /// The key that was asked for. What cannot be read goes to `wrong`, and something harmless stands in its place, so that
+    /// the rest can be checked beside it.
+    fn new_key(&self, form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> Result<NewKey, Problem> {
+        let expires_at = match expiry(form, app, wrong) {
             Expiry::At(at) => Some(at),
             Expiry::Never | Expiry::Kept => None,
         };
@@ -179,26 +195,27 @@ impl Written {
             scopes: self.scopes.clone(),
             expires_at,
             allowed_networks: self.networks(),
-            rate_limits: self.limits()?,
+            rate_limits: self.limits(wrong),
             metadata: Map::new(),
         })
     }
 
-    fn patch(&self, form: &Fields, app: &App) -> Result<KeyPatch, Problem> {
-        Ok(KeyPatch {
+    /// The changes that were asked for, in the same way.
+    fn patch(&self, form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> KeyPatch {
+        KeyPatch {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             enabled: Some(form.one("enabled") != "no"),
             scopes: Some(self.scopes.clone()),
-            expires_at: match expiry::chosen(form, app.now())? {
+            expires_at: match expiry(form, app, wrong) {
                 Expiry::Kept => None,
                 Expiry::Never => Some(None),
                 Expiry::At(at) => Some(Some(at)),
             },
             allowed_networks: Some(self.networks()),
-            rate_limits: Some(self.limits()?),
+            rate_limits: Some(self.limits(wrong)),
             metadata: None,
-        })
+        }
     }
 
     fn networks(&self) -> Vec<String> {
@@ -206,26 +223,29 @@ impl Written {
         lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    fn limits(&self) -> Result<Vec<RateLimit>, Problem> {
+    fn limits(&self, wrong: &mut Vec<FieldError>) -> Vec<RateLimit> {
         let limits = self.limits.iter().enumerate().map(|(index, limit)| {
-            let wrong = |_| FieldError {
-                field: format!("rate_limits[{index}].limit"),
-                code: "wrong_type",
-                message: "must be a whole number of requests".to_owned(),
-            };
             let name = if limit.name.is_empty() {
                 format!("requests_{}", limit.window_seconds)
             } else {
                 limit.name.clone()
             };
-            Ok(RateLimit {
-                name,
-                limit: limit.limit.parse().map_err(wrong)?,
-                window_seconds: limit.window_seconds,
-            })
+            let count = limit.limit.parse().unwrap_or_else(|_| {
+                let field = format!("rate_limits[{index}].limit");
+                wrong.push(FieldError::new(field, "wrong_type", "must be a whole number of requests"));
+                1
+            });
+            RateLimit { name, limit: count, window_seconds: limit.window_seconds }
         });
-        limits.collect::<Result<_, FieldError>>().map_err(|error| Problem::invalid(vec![error]))
+        limits.collect()
     }
+}
+
+fn expiry(form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> Expiry {
+    expiry::chosen(form, app.now()).unwrap_or_else(|error| {
+        wrong.push(error);
+        Expiry::Kept
+    })
 }
 
 fn view(

@@ -177,7 +177,7 @@ impl Sample<'_> {
                     name: self.say(""),
                     limit: self.say(""),
                     windows: vec![(1, "a second".to_owned(), false), (60, "a minute".to_owned(), true)],
-                    is_wrong: !self.word.is_empty(),
+                    is_wrong: self.errors().about(&format!("rate_limits[{}]", number - 1)).is_some(),
                 })
                 .collect(),
             more_open: !self.word.is_empty(),

@@ -87,10 +87,36 @@ async fn what_was_written_stays_in_the_form_beside_what_is_wrong_with_it() {
 
     let custom =
         page.form("Generate").with("name", "ok").with("allowed_networks", "").with("expires", "custom");
-    let page = browser.send(&custom.clone().with("expires_on", "someday")).await.is(422);
-    assert_eq!(page.all("#expires_at[aria-invalid=true]").len(), 1, "{}", page.text());
+    let page = browser.send(&custom.clone().with("expires_on", "2026-11-22")).await.is(422);
+    assert!(page.text().contains("Last day: must be today or later"), "{}", page.text());
     let page = browser.send(&custom.with("expires_on", "2027-01-31")).await.is(200);
     assert!(page.text().contains("Your new key"), "the same token, since nothing was made before");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_each_at_a_field_that_takes_the_focus() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let made = json!({ "name": "Old" });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    let new = browser.open(&page.link("Create API Key")).await.form("Generate");
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let edit = browser.open(&list.link("Edit Old")).await.form("Save");
+    for form in [new, edit] {
+        let form = form.with("name", " ").with("expires", "custom").with("allowed_networks", "everywhere");
+        let form = form.with("limit_name", "a b").with("limit_count", "many");
+        let page = browser.send(&form).await.is(422);
+        let links: Vec<_> = page.all("#errors a").iter().filter_map(|link| link.attr("href")).collect();
+        assert_eq!(links, ["#name", "#expires_on", "#allowed_networks", "#rate_limits", "#rate_limits"]);
+        assert!(page.text().contains("Last day: choose the last day"), "{}", page.text());
+        for told in links {
+            let found = page.all(&format!("input{told}, textarea{told}, {told}[tabindex]"));
+            let described = found.first().and_then(|field| field.attr("aria-describedby"));
+            let id = &told[1..];
+            assert!(described.is_some_and(|by| by.contains(&format!("{id}-wrong"))), "{told}");
+            assert_eq!(page.all(&format!("p{told}-wrong")).len(), 1, "{told}");
+        }
+    }
 }
 
 #[tokio::test]
