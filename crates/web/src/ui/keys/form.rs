@@ -12,6 +12,7 @@ use keybell_core::key::{ApiKey, Environment, RateLimit};
 use keybell_core::{Code, FieldError, Problem, scope};
 use serde_json::Map;
 
+use super::back::Back;
 use super::expiry::Expiry;
 use super::shown::shown_once;
 use super::{expiry, list_of, manageable};
@@ -44,6 +45,7 @@ struct Written {
     networks: String,
     limits: Vec<LimitWritten>,
     token: String,
+    back: Back,
 }
 
 struct LimitWritten {
@@ -52,7 +54,7 @@ struct LimitWritten {
     window_seconds: u64,
 }
 
-pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response> {
+pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     here.grant::<ManageKeys>()?;
     let written = Written {
         name: String::new(),
@@ -64,6 +66,7 @@ pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response
         networks: String::new(),
         limits: Vec::new(),
         token: form_token(&app),
+        back: Back::of(&here, &query),
     };
     Ok(page(&view(&app, &here, None, written, Errors::default())?)?)
 }
@@ -74,7 +77,7 @@ pub(super) async fn create(
     TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let written = Written::read(&form);
+    let written = Written::read(&form, &here);
     let mut wrong = Vec::new();
     let new = written.new_key(&form, &app, &mut wrong)?;
     if !wrong.is_empty() {
@@ -82,11 +85,11 @@ pub(super) async fn create(
         return refused(&app, &here, None, written, Problem::invalid(wrong));
     }
     let Some(under_way) = first_time(&app, &here, &form).await? else {
-        return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: list_of(&here) })?);
+        return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: written.back.address() })?);
     };
     let maker = app.clone();
     match once(&app, under_way, async move { maker.create_key(grant, new).await }).await {
-        Ok(issued) => Ok(shown_once(&app, &here, "Your new key", &issued)?),
+        Ok(issued) => Ok(shown_once(&app, &here, "Your new key", &issued, &written.back)?),
         Err(problem) => refused(&app, &here, None, written, problem),
     }
 }
@@ -95,9 +98,11 @@ pub(super) async fn edit(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, Some(&key), Written::of(&key), Errors::default())?)?)
+    let written = Written::of(&key, Back::of(&here, &query));
+    Ok(page(&view(&app, &here, Some(&key), written, Errors::default())?)?)
 }
 
 pub(super) async fn save(
@@ -108,7 +113,7 @@ pub(super) async fn save(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;
-    let written = Written::read(&form);
+    let written = Written::read(&form, &here);
     let mut wrong = Vec::new();
     let patch = written.patch(&form, &app, &mut wrong);
     if !wrong.is_empty() {
@@ -116,7 +121,7 @@ pub(super) async fn save(
         return refused(&app, &here, Some(&key), written, Problem::invalid(wrong));
     }
     match app.edit_key(grant, key.id, patch).await {
-        Ok(_) => Ok(Redirect::to(&format!("{}?done=key-saved", list_of(&here))).into_response()),
+        Ok(_) => Ok(Redirect::to(&written.back.done("key-saved")).into_response()),
         Err(problem) => refused(&app, &here, Some(&key), written, problem),
     }
 }
@@ -139,7 +144,7 @@ fn refused(
 }
 
 impl Written {
-    fn read(form: &Fields) -> Written {
+    fn read(form: &Fields, here: &Inside) -> Written {
         let names = form.all("limit_name");
         let counts = form.all("limit_count");
         let windows = form.all("limit_window");
@@ -158,10 +163,11 @@ impl Written {
             networks: form.lines("allowed_networks"),
             limits: limits.filter(|limit| !limit.limit.is_empty() || !limit.name.is_empty()).collect(),
             token: form.one("token").to_owned(),
+            back: Back::of(here, form),
         }
     }
 
-    fn of(key: &ApiKey) -> Written {
+    fn of(key: &ApiKey, back: Back) -> Written {
         let limits = key.rate_limits.iter().map(|limit| LimitWritten {
             name: limit.name.clone(),
             limit: limit.limit.to_string(),
@@ -178,6 +184,7 @@ impl Written {
             networks: networks.join("\n"),
             limits: limits.collect(),
             token: String::new(),
+            back,
         }
     }
 
@@ -271,7 +278,8 @@ fn view(
             enabled: key.enabled,
         }),
         action,
-        list,
+        list: written.back.address(),
+        back: written.back.said(),
         token: written.token,
         fields: [
             name.hint("Helps to identify its purpose, such as the program that uses it.").told(&errors),

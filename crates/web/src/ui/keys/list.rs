@@ -8,6 +8,7 @@ use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::{ApiKey, Counts, Environment, KeyStatus};
 
+use super::back::Back;
 use super::{list_of, old_secret};
 use crate::envelope::base_url;
 use crate::problem::Answer;
@@ -74,6 +75,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             })
             .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
+        back: Back::at(&here, &query).query(),
         download,
         older,
         is_later_page,

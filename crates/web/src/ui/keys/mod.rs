@@ -1,5 +1,6 @@
 //! The pages of API keys.
 
+mod back;
 mod end_overlap;
 mod expiry;
 mod file;

@@ -10,10 +10,11 @@ use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::ApiKey;
 use keybell_core::{Problem, Timestamp};
 
+use super::back::Back;
 use super::{list_of, manageable};
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, grouped};
-use crate::ui::fields::{TypedForm, errors_of};
+use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::RevokePage;
@@ -27,9 +28,11 @@ pub(super) async fn ask(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, key, "", Errors::default()).await?)?)
+    let back = Back::of(&here, &query);
+    Ok(page(&view(&app, &here, &back, key, "", Errors::default()).await?)?)
 }
 
 pub(super) async fn revoke(
@@ -39,16 +42,20 @@ pub(super) async fn revoke(
     TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
+    let back = Back::of(&here, &form);
     let key = manageable(&app, &here, &id).await?;
     // Asked again, since the key may have been used after the page was shown.
     let in_use = is_in_use(key.last_used_at, app.now());
     if !confirms(form.one("confirm"), &key.name, in_use) {
         let message = if in_use { "type the name of the key" } else { "tick the box" };
         let (errors, problem) = errors_of(Problem::field("confirm", "required", message))?;
-        return Ok(page_refused(&view(&app, &here, key, form.one("confirm"), errors).await?, &problem)?);
+        return Ok(page_refused(
+            &view(&app, &here, &back, key, form.one("confirm"), errors).await?,
+            &problem,
+        )?);
     }
     app.revoke_key(grant, key.id).await?;
-    Ok(Redirect::to(&format!("{}?done=key-revoked", list_of(&here))).into_response())
+    Ok(Redirect::to(&back.done("key-revoked")).into_response())
 }
 
 fn is_in_use(last_used_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -73,6 +80,7 @@ async fn requests(app: &App, here: &Inside, key: &ApiKey) -> Result<String, Prob
 async fn view(
     app: &App,
     here: &Inside,
+    back: &Back,
     key: ApiKey,
     typed: &str,
     errors: Errors,
@@ -83,7 +91,8 @@ async fn view(
     Ok(RevokePage {
         frame: here.frame(Section::Keys),
         action: format!("{list}/{id}/revoke"),
-        list,
+        list: back.address(),
+        back: back.said(),
         type_name: is_in_use(key.last_used_at, app.now()),
         typed: typed.to_owned(),
         name: key.name,

@@ -53,6 +53,7 @@ impl Sample<'_> {
                     self.key_row("Old script", "kb_live_000000000000", Badge::new(Tone::Plain, "Revoked"), false),
                 ]
             }),
+            back: String::new(),
             may_create: true,
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
@@ -86,12 +87,14 @@ impl Sample<'_> {
             curl: self.say("curl https://api.northwind.example/v1/portfolios \\\n  -H \"Authorization: Bearer kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC4L998h\""),
             variable: "KEYBELL_SECRET_KEY".to_owned(),
             previous: self.full.then(|| When::at(at(1_440))),
+            back: self.some(|| vec![("q", self.say("import"))]),
             list: list.clone(),
         };
         let revoke = RevokePage {
             frame: self.frame(Section::Keys),
             action: "#".to_owned(),
             list: list.clone(),
+            back: self.say("?status=active"),
             name: self.say("Warehouse import"),
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
             last_used: self.full.then(|| When::near(at(-3))),
@@ -105,6 +108,7 @@ impl Sample<'_> {
             frame: self.frame(Section::Keys),
             action: "#".to_owned(),
             list: list.clone(),
+            back: self.say("?status=active"),
             token: self.say("t"),
             name: self.say("Warehouse import"),
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
@@ -135,6 +139,7 @@ impl Sample<'_> {
             }),
             action: self.say("#"),
             list,
+            back: self.say("?status=active"),
             token: self.say("t"),
             fields: [
                 Field::text("name", "Name", self.say("")).most(100).required().first().told(&self.errors()),

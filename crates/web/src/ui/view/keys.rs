@@ -26,6 +26,8 @@ pub struct KeysPage {
     pub is_filtered: bool,
     /// The keys.
     pub rows: Vec<KeyRow>,
+    /// What the links to a key's forms carry, so that these lead back to the list as it is.
+    pub back: String,
     /// Whether the person may make keys.
     pub may_create: bool,
     /// Where the keys before these are.
@@ -137,6 +139,8 @@ pub struct KeyFormPage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
     /// Name and description.
@@ -213,6 +217,8 @@ pub struct NewKeyPage {
     pub previous: Option<When>,
     /// Where Done leads.
     pub list: String,
+    /// Where in the list that is: names and values.
+    pub back: Vec<(&'static str, String)>,
 }
 
 /// The answer to a form that was sent again: the key was made, but its secret is not shown twice.
@@ -235,6 +241,8 @@ pub struct RevokePage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// The key's name.
     pub name: String,
     /// Its public identifier.
@@ -263,6 +271,8 @@ pub struct RotatePage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
     /// The key's name.

@@ -277,6 +277,50 @@ async fn the_list_is_searched_filtered_and_turned_by_its_address() {
 }
 
 #[tokio::test]
+async fn the_forms_of_a_key_lead_back_to_the_list_as_it_was_and_nowhere_else() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let keys = format!("/v1/workspaces/{workspace}/api-keys");
+    for number in 0..52 {
+        app.operator().post(&keys, json!({ "name": format!("Key {number:02} & more") })).await.done(201);
+    }
+    let first =
+        browser.open(&format!("/w/{workspace}{LIST}?q=%26+more&status=active&sort=name")).await.is(200);
+    let list = browser.open(&first.link("Next page")).await.is(200);
+    let path = list.path.clone();
+    let (_, place) = path.rsplit_once("cursor=").expect("a later page");
+    let (cursor, _) = form_urlencoded::parse(place.as_bytes()).next().expect("a later page");
+    let edit = browser.open(&list.link("Edit Key 50")).await.is(200);
+    assert_eq!(edit.link("Cancel"), path);
+    let wrong = browser.send(&edit.form("Save").with("name", " ")).await.is(422);
+    let saved = browser.send(&wrong.form("Save").with("name", "Key 50 & more")).await.is(200);
+    assert!(saved.text().contains("The key was saved.") && saved.path.ends_with(place), "{}", saved.path);
+    assert_eq!((saved.value("q").as_str(), saved.all("tbody tr").len()), ("& more", 2));
+
+    let rotate = browser.open(&saved.link("Rotate Key 50")).await.is(200);
+    assert_eq!(rotate.link("Cancel"), path);
+    let rotated = browser.send(&rotate.form("Rotate")).await.is(200);
+    let carried = rotated.all("form[method=get] input[type=hidden]");
+    let carried: Vec<_> = carried.iter().map(|field| (field.attr("name"), field.attr("value"))).collect();
+    let expected = [("q", "& more"), ("status", "active"), ("sort", "name"), ("cursor", &*cursor)];
+    assert_eq!(carried, expected.map(|(name, value)| (Some(name), Some(value))));
+
+    let revoke = browser.open(&saved.link("Revoke Key 51")).await.is(200);
+    assert_eq!(revoke.link("Cancel"), path);
+    let revoked = browser.send(&revoke.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(revoked.path.contains("done=key-revoked") && revoked.value("q") == "& more", "{}", revoked.path);
+    assert_eq!(revoked.all("tbody tr").len(), 1);
+
+    // What is no word of the list is not carried.
+    let own = list.link("Edit Key 50");
+    let (edit, _) = own.split_once('?').expect("it says where it leads back");
+    for elsewhere in ["https%3A%2F%2Fevil.example", "%2F%2Fevil.example%3Fdone%3Dagain", "%3Fto%3Devil"] {
+        let page = browser.open(&format!("{edit}?back={elsewhere}")).await.is(200);
+        assert_eq!(page.link("Cancel"), format!("/w/{workspace}{LIST}"), "{elsewhere}");
+    }
+}
+
+#[tokio::test]
 async fn a_member_manages_the_keys_they_made_and_no_others() {
     let app = TestApp::start().await;
     let (workspace, mut owner, page) = at_the_list(&app).await;
