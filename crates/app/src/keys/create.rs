@@ -7,7 +7,7 @@ use keybell_core::fields;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::fields as key_fields;
 use keybell_core::key::{ApiKey, Environment, KeyId, RateLimit, SecretKey};
-use keybell_core::{Code, Grant, Problem, Timestamp};
+use keybell_core::{Code, FieldError, Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::{InsertKey, Inserted, StoredKey};
 use serde_json::{Map, Value, json};
 
@@ -79,6 +79,14 @@ impl App {
             }
         }
         Err(Problem::internal("no free ID was found for a key"))
+    }
+
+    /// What is wrong with the fields of a new key, without making it: for a form that found something wrong itself, and tells
+    /// all of it at once.
+    pub fn wrong_with_new_key(&self, new: &NewKey) -> Vec<FieldError> {
+        let mut errors = Errors::default();
+        self.check_new_key(new, self.now(), &mut errors);
+        errors.refuse_any().err().map(|problem| problem.errors).unwrap_or_default()
     }
 
     /// Checks the fields of a new key; what is wrong goes to `errors`.

@@ -4,7 +4,7 @@ use keybell_core::fields;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::fields as key_fields;
 use keybell_core::key::{ApiKey, KeyId, RateLimit};
-use keybell_core::{Grant, Problem, Timestamp};
+use keybell_core::{FieldError, Grant, Problem, Timestamp};
 use keybell_store::ops::api_keys::EditKey;
 use serde_json::{Map, Value, json};
 
@@ -79,6 +79,18 @@ impl App {
             }
         }
         Err(changed_meanwhile())
+    }
+
+    /// What is wrong with the fields of a patch of `before`, without changing it: for a form that found something wrong itself,
+    /// and tells all of it at once.
+    pub fn wrong_with_patch(
+        &self,
+        grant: &Grant<ManageKeys>,
+        before: &ApiKey,
+        patch: &KeyPatch,
+    ) -> Vec<FieldError> {
+        let patched = self.patched(grant, before, patch, self.now());
+        patched.err().map(|problem| problem.errors).unwrap_or_default()
     }
 
     /// The record with the patch applied. What the patch does not name is not checked: a key whose time is over can be

@@ -133,6 +133,10 @@ fn notice(word: &str) -> Option<&'static str> {
     Some(match word {
         "key-saved" => "The key was saved.",
         "key-revoked" => "The key was revoked. It is refused from now on.",
+        "old-secret-ended" => "The old secret has ended. It is refused from now on.",
+        "old-secret-another" => {
+            "The key was rotated again since that page was shown, so nothing was ended. What is below is as it is now."
+        }
         "webhook-created" => "The webhook was created. Its signing secret is below.",
         "webhook-saved" => "The webhook was saved.",
         "webhook-enabled" => "The webhook is on. Events are sent to it again, and so are any that waited.",

@@ -170,6 +170,37 @@ fn an_empty_list_says_what_to_do() {
 }
 
 #[test]
+fn the_pages_say_what_the_brief_says_in_its_words() {
+    let pages = pages();
+    let said = [
+        ("overview", "h2", "Security Best Practices"),
+        ("overview", "li", "Do not share your secret keys publicly or in client-side code."),
+        (
+            "overview",
+            "li",
+            "Use the provided signature in the headers to ensure the payloads are from our platform.",
+        ),
+        (
+            "overview",
+            "li",
+            "Periodically generate new API keys and update your integrations to enhance security.",
+        ),
+        ("keys", "p", "API keys allow you to authenticate requests to our platform’s API."),
+        ("webhooks", "p", "Webhooks allow you to receive notifications about specific events in real-time."),
+        ("overview", "p", "Create API keys and webhooks to build custom logic for your workspace!"),
+        ("key-form", "title", "Create API Key"),
+        ("webhook-form", "title", "Create Webhook"),
+    ];
+    for (name, element, words) in said {
+        let name = format!("full {name}");
+        let (_, page, _) =
+            pages.iter().find(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{name}"));
+        let texts: Vec<_> = all(page, element).iter().map(text).collect();
+        assert!(texts.iter().any(|text| text.contains(words)), "{name}: {words}: {texts:?}");
+    }
+}
+
+#[test]
 fn a_list_that_could_not_be_loaded_does_not_look_empty() {
     let failed: Vec<_> = pages().into_iter().filter(|(name, ..)| name.ends_with("-failed")).collect();
     assert_eq!(failed.len(), 6, "events and the audit log, in three ways each");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keybell_core::key::ApiKey;
-use keybell_core::{Problem, Timestamp};
+use keybell_core::{FieldError, Timestamp};
 
 use crate::ui::fields::Fields;
 
@@ -14,6 +14,8 @@ const DAYS: [(u32, &str); 5] =
 pub(super) const DEFAULT: &str = "90";
 /// The choice to leave a key's expiry as it is.
 pub(super) const KEEP: &str = "keep";
+/// The field of a day of one's own.
+const DAY_FIELD: &str = "expires_on";
 const DAY: Duration = Duration::from_hours(24);
 
 /// What somebody chose.
@@ -42,14 +44,15 @@ pub(super) fn choices(chosen: &str, editing: Option<&ApiKey>) -> Vec<(String, St
 }
 
 /// What was chosen in the form.
-pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Expiry, Problem> {
+pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Expiry, FieldError> {
     match form.one("expires") {
         KEEP => Ok(Expiry::Kept),
         "never" => Ok(Expiry::Never),
-        "custom" => end_of(form.one("expires_on")).map(Expiry::At),
+        "custom" => end_of(form.one(DAY_FIELD)).map(Expiry::At),
         days => {
             let known = DAYS.iter().find(|(known, _)| known.to_string() == days);
-            let (days, _) = known.ok_or_else(|| wrong("must be one of the choices"))?;
+            let (days, _) = known
+                .ok_or_else(|| FieldError::new("expires_at", "invalid", "must be one of the choices"))?;
             Ok(Expiry::At(now + DAY * *days))
         }
     }
@@ -61,13 +64,20 @@ pub(super) fn shown(day: &str) -> &str {
 }
 
 /// The end of a day that is written as `2026-11-23`, in UTC.
-fn end_of(day: &str) -> Result<Timestamp, Problem> {
+fn end_of(day: &str) -> Result<Timestamp, FieldError> {
     let begins = Timestamp::parse(&format!("{day}T00:00:00Z"));
-    begins.map(|at| at + DAY).ok_or_else(|| wrong("choose the last day on which the key is good"))
+    let message = "choose the last day on which the key is good";
+    begins.map(|at| at + DAY).ok_or_else(|| FieldError::new(DAY_FIELD, "invalid", message))
 }
 
-fn wrong(message: &str) -> Problem {
-    Problem::field("expires_at", "invalid", message)
+/// What is wrong with an expiry, at the field in which it was written: the day of one's own has its own.
+pub(super) fn told_at_its_field(error: &mut FieldError, chosen: &str) {
+    if error.field == "expires_at" && chosen == "custom" {
+        DAY_FIELD.clone_into(&mut error.field);
+        if error.code == "in_the_past" {
+            "must be today or later".clone_into(&mut error.message);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use keybell_core::key::{ApiKey, Environment, RateLimit};
 use keybell_core::{Code, FieldError, Problem, scope};
 use serde_json::Map;
 
+use super::back::Back;
 use super::expiry::Expiry;
 use super::shown::shown_once;
 use super::{expiry, list_of, manageable};
@@ -29,6 +30,10 @@ const EMPTY_LIMITS: usize = 2;
 const WINDOWS: [(u64, &str); 4] =
     [(1, "in a second"), (60, "in a minute"), (3_600, "in an hour"), (86_400, "in a day")];
 
+/// The fields that can be wrong, in their order.
+const IN_ORDER: [&str; 7] =
+    ["name", "description", "scopes", "expires_at", "expires_on", "allowed_networks", "rate_limits"];
+
 /// What stands in the form.
 struct Written {
     name: String,
@@ -40,6 +45,7 @@ struct Written {
     networks: String,
     limits: Vec<LimitWritten>,
     token: String,
+    back: Back,
 }
 
 struct LimitWritten {
@@ -48,7 +54,7 @@ struct LimitWritten {
     window_seconds: u64,
 }
 
-pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response> {
+pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     here.grant::<ManageKeys>()?;
     let written = Written {
         name: String::new(),
@@ -60,6 +66,7 @@ pub(super) async fn new(State(app): State<App>, here: Inside) -> Answer<Response
         networks: String::new(),
         limits: Vec::new(),
         token: form_token(&app),
+        back: Back::of(&here, &query),
     };
     Ok(page(&view(&app, &here, None, written, Errors::default())?)?)
 }
@@ -70,17 +77,19 @@ pub(super) async fn create(
     TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let written = Written::read(&form);
-    let new = match written.new_key(&form, &app) {
-        Ok(new) => new,
-        Err(problem) => return refused(&app, &here, None, written, problem),
-    };
+    let written = Written::read(&form, &here);
+    let mut wrong = Vec::new();
+    let new = written.new_key(&form, &app, &mut wrong)?;
+    if !wrong.is_empty() {
+        wrong.extend(app.wrong_with_new_key(&new));
+        return refused(&app, &here, None, written, Problem::invalid(wrong));
+    }
     let Some(under_way) = first_time(&app, &here, &form).await? else {
-        return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: list_of(&here) })?);
+        return Ok(page(&KeyAgainPage { frame: here.frame(Section::Keys), list: written.back.address() })?);
     };
     let maker = app.clone();
     match once(&app, under_way, async move { maker.create_key(grant, new).await }).await {
-        Ok(issued) => Ok(shown_once(&app, &here, "Your new key", &issued)?),
+        Ok(issued) => Ok(shown_once(&app, &here, "Your new key", &issued, &written.back)?),
         Err(problem) => refused(&app, &here, None, written, problem),
     }
 }
@@ -89,9 +98,11 @@ pub(super) async fn edit(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, Some(&key), Written::of(&key), Errors::default())?)?)
+    let written = Written::of(&key, Back::of(&here, &query));
+    Ok(page(&view(&app, &here, Some(&key), written, Errors::default())?)?)
 }
 
 pub(super) async fn save(
@@ -102,13 +113,15 @@ pub(super) async fn save(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
     let key = manageable(&app, &here, &id).await?;
-    let written = Written::read(&form);
-    let saved = match written.patch(&form, &app) {
-        Ok(patch) => app.edit_key(grant, key.id, patch).await,
-        Err(problem) => Err(problem),
-    };
-    match saved {
-        Ok(_) => Ok(Redirect::to(&format!("{}?done=key-saved", list_of(&here))).into_response()),
+    let written = Written::read(&form, &here);
+    let mut wrong = Vec::new();
+    let patch = written.patch(&form, &app, &mut wrong);
+    if !wrong.is_empty() {
+        wrong.extend(app.wrong_with_patch(&grant, &key, &patch));
+        return refused(&app, &here, Some(&key), written, Problem::invalid(wrong));
+    }
+    match app.edit_key(grant, key.id, patch).await {
+        Ok(_) => Ok(Redirect::to(&written.back.done("key-saved")).into_response()),
         Err(problem) => refused(&app, &here, Some(&key), written, problem),
     }
 }
@@ -118,14 +131,20 @@ fn refused(
     here: &Inside,
     editing: Option<&ApiKey>,
     written: Written,
-    problem: Problem,
+    mut problem: Problem,
 ) -> Answer<Response> {
+    problem.errors.iter_mut().for_each(|error| expiry::told_at_its_field(error, &written.expires));
+    // As the form has them, so that a person goes down it once.
+    problem.errors.sort_by_key(|error| {
+        let field = error.field.split('[').next();
+        IN_ORDER.iter().position(|known| Some(*known) == field)
+    });
     let (errors, problem) = errors_of(problem)?;
     Ok(page_refused(&view(app, here, editing, written, errors)?, &problem)?)
 }
 
 impl Written {
-    fn read(form: &Fields) -> Written {
+    fn read(form: &Fields, here: &Inside) -> Written {
         let names = form.all("limit_name");
         let counts = form.all("limit_count");
         let windows = form.all("limit_window");
@@ -144,10 +163,11 @@ impl Written {
             networks: form.lines("allowed_networks"),
             limits: limits.filter(|limit| !limit.limit.is_empty() || !limit.name.is_empty()).collect(),
             token: form.one("token").to_owned(),
+            back: Back::of(here, form),
         }
     }
 
-    fn of(key: &ApiKey) -> Written {
+    fn of(key: &ApiKey, back: Back) -> Written {
         let limits = key.rate_limits.iter().map(|limit| LimitWritten {
             name: limit.name.clone(),
             limit: limit.limit.to_string(),
@@ -164,11 +184,14 @@ impl Written {
             networks: networks.join("\n"),
             limits: limits.collect(),
             token: String::new(),
+            back,
         }
     }
 
-    fn new_key(&self, form: &Fields, app: &App) -> Result<NewKey, Problem> {
-        let expires_at = match expiry::chosen(form, app.now())? {
+    /// The key that was asked for. What cannot be read goes to `wrong`, and something harmless stands in its place, so that
+    /// the rest can be checked beside it.
+    fn new_key(&self, form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> Result<NewKey, Problem> {
+        let expires_at = match expiry(form, app, wrong) {
             Expiry::At(at) => Some(at),
             Expiry::Never | Expiry::Kept => None,
         };
@@ -179,26 +202,27 @@ impl Written {
             scopes: self.scopes.clone(),
             expires_at,
             allowed_networks: self.networks(),
-            rate_limits: self.limits()?,
+            rate_limits: self.limits(wrong),
             metadata: Map::new(),
         })
     }
 
-    fn patch(&self, form: &Fields, app: &App) -> Result<KeyPatch, Problem> {
-        Ok(KeyPatch {
+    /// The changes that were asked for, in the same way.
+    fn patch(&self, form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> KeyPatch {
+        KeyPatch {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             enabled: Some(form.one("enabled") != "no"),
             scopes: Some(self.scopes.clone()),
-            expires_at: match expiry::chosen(form, app.now())? {
+            expires_at: match expiry(form, app, wrong) {
                 Expiry::Kept => None,
                 Expiry::Never => Some(None),
                 Expiry::At(at) => Some(Some(at)),
             },
             allowed_networks: Some(self.networks()),
-            rate_limits: Some(self.limits()?),
+            rate_limits: Some(self.limits(wrong)),
             metadata: None,
-        })
+        }
     }
 
     fn networks(&self) -> Vec<String> {
@@ -206,26 +230,29 @@ impl Written {
         lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    fn limits(&self) -> Result<Vec<RateLimit>, Problem> {
+    fn limits(&self, wrong: &mut Vec<FieldError>) -> Vec<RateLimit> {
         let limits = self.limits.iter().enumerate().map(|(index, limit)| {
-            let wrong = |_| FieldError {
-                field: format!("rate_limits[{index}].limit"),
-                code: "wrong_type",
-                message: "must be a whole number of requests".to_owned(),
-            };
             let name = if limit.name.is_empty() {
                 format!("requests_{}", limit.window_seconds)
             } else {
                 limit.name.clone()
             };
-            Ok(RateLimit {
-                name,
-                limit: limit.limit.parse().map_err(wrong)?,
-                window_seconds: limit.window_seconds,
-            })
+            let count = limit.limit.parse().unwrap_or_else(|_| {
+                let field = format!("rate_limits[{index}].limit");
+                wrong.push(FieldError::new(field, "wrong_type", "must be a whole number of requests"));
+                1
+            });
+            RateLimit { name, limit: count, window_seconds: limit.window_seconds }
         });
-        limits.collect::<Result<_, FieldError>>().map_err(|error| Problem::invalid(vec![error]))
+        limits.collect()
     }
+}
+
+fn expiry(form: &Fields, app: &App, wrong: &mut Vec<FieldError>) -> Expiry {
+    expiry::chosen(form, app.now()).unwrap_or_else(|error| {
+        wrong.push(error);
+        Expiry::Kept
+    })
 }
 
 fn view(
@@ -251,7 +278,8 @@ fn view(
             enabled: key.enabled,
         }),
         action,
-        list,
+        list: written.back.address(),
+        back: written.back.said(),
         token: written.token,
         fields: [
             name.hint("Helps to identify its purpose, such as the program that uses it.").told(&errors),

@@ -8,7 +8,8 @@ use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::{ApiKey, Counts, Environment, KeyStatus};
 
-use super::list_of;
+use super::back::Back;
+use super::{list_of, old_secret};
 use crate::envelope::base_url;
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
@@ -74,6 +75,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             })
             .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
+        back: Back::at(&here, &query).query(),
         download,
         older,
         is_later_page,
@@ -99,7 +101,7 @@ pub(super) fn row(app: &App, here: &Inside, list: &str, key: ApiKey, now: Timest
     let status = key.status(now);
     let id = key.public_identifier(app.brand()).to_string();
     let may_manage = status != KeyStatus::Revoked && here.may::<ManageKeys>(&key.created_by.id);
-    let previous = key.previous_secret.filter(|previous| previous.expires_at > now);
+    let previous = old_secret(&key, now);
     KeyRow {
         href: format!("{list}/{id}"),
         id,

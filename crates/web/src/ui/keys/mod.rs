@@ -1,5 +1,7 @@
 //! The pages of API keys.
 
+mod back;
+mod end_overlap;
 mod expiry;
 mod file;
 mod form;
@@ -11,8 +13,8 @@ mod shown;
 
 use keybell_app::App;
 use keybell_core::grant::{ManageKeys, ReadKeys};
-use keybell_core::key::ApiKey;
-use keybell_core::{Code, Problem};
+use keybell_core::key::{ApiKey, PreviousSecret};
+use keybell_core::{Code, Problem, Timestamp};
 
 use super::signed::Inside;
 use crate::routes::Routes;
@@ -27,6 +29,7 @@ pub(super) fn routes() -> Routes<App> {
         .form(&format!("{KEYS}/{{key}}/edit"), form::edit, form::save)
         .form(&format!("{KEYS}/{{key}}/revoke"), revoke::ask, revoke::revoke)
         .form(&format!("{KEYS}/{{key}}/rotate"), rotate::ask, rotate::rotate)
+        .deed(&format!("{KEYS}/{{key}}/end-overlap"), end_overlap::end)
 }
 
 /// Where the list is.
@@ -44,4 +47,9 @@ async fn key_of(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
 async fn manageable(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
     let key = key_of(app, here, id).await?;
     if here.may::<ManageKeys>(&key.created_by.id) { Ok(key) } else { Err(Code::Forbidden.into()) }
+}
+
+/// The secret before the last rotation, while it is good: not of a key that is revoked, of which no secret is.
+fn old_secret(key: &ApiKey, now: Timestamp) -> Option<PreviousSecret> {
+    key.previous_secret.filter(|previous| key.revoked_at.is_none() && previous.expires_at > now)
 }

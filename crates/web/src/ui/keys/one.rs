@@ -7,7 +7,7 @@ use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Counts, Outcome};
 
 use super::list::row;
-use super::{key_of, list_of};
+use super::{key_of, list_of, old_secret};
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Timeline, Words, bars, grouped};
 use crate::ui::fields::Fields;
@@ -15,7 +15,8 @@ use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
-use crate::ui::view::keys::KeyPage;
+use crate::ui::view::keys::{KeyPage, OldSecret};
+use crate::ui::view::parts::When;
 
 pub(super) async fn one(
     State(app): State<App>,
@@ -28,6 +29,7 @@ pub(super) async fn one(
     let used = app.key_usage(here.grant::<ReadKeys>()?, key.id, period.question(now)).await?;
     let used = Timeline::of(used, period.step(), |sum: &mut Counts, more| *sum += *more);
     let networks = key.allowed_networks.iter().map(ToString::to_string).collect();
+    let old = old_secret(&key, now);
     let key = row(&app, &here, &list, key, now);
     Ok(page(&KeyPage {
         frame: here.frame(Section::Keys),
@@ -35,6 +37,10 @@ pub(super) async fn one(
         chart: bars("requests", Words::REQUESTS, period.spoken(), &used.map(Outcomes::of_requests)),
         refusals: refusals(used.values()),
         networks,
+        old_secret: old.map(|old| OldSecret {
+            last_used: old.last_used_at.map(When::near),
+            ends: When::near(old.expires_at),
+        }),
         key,
         list,
     })?)

@@ -5,6 +5,7 @@ use keybell_app::App;
 use keybell_app::keys::IssuedKey;
 use keybell_core::Problem;
 
+use super::back::Back;
 use super::list_of;
 use crate::envelope::base_url;
 use crate::ui::page;
@@ -18,6 +19,7 @@ pub(super) fn shown_once(
     here: &Inside,
     title: &'static str,
     issued: &IssuedKey,
+    back: &Back,
 ) -> Result<Response, Problem> {
     let secret_key = issued.secret_key.reveal();
     let id = issued.key.public_identifier(app.brand()).to_string();
@@ -33,5 +35,6 @@ pub(super) fn shown_once(
         variable: "API_SECRET_KEY".to_owned(),
         previous: previous.map(|previous| When::at(previous.expires_at)),
         list: list_of(here),
+        back: back.fields(),
     })
 }

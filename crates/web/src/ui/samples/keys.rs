@@ -4,8 +4,8 @@ use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::download;
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::keys::{
-    EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, RevokePage,
-    RotatePage, ScopeGroup,
+    EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, OldSecret,
+    RevokePage, RotatePage, ScopeGroup,
 };
 use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
 
@@ -53,6 +53,7 @@ impl Sample<'_> {
                     self.key_row("Old script", "kb_live_000000000000", Badge::new(Tone::Plain, "Revoked"), false),
                 ]
             }),
+            back: String::new(),
             may_create: true,
             older: self.full.then(|| "?cursor=1".to_owned()),
             is_later_page: false,
@@ -72,6 +73,9 @@ impl Sample<'_> {
             periods: vec![Choice { label: "24 hours", href: "?period=24h".to_owned(), is_chosen: true }],
             chart: self.requests_chart(),
             refusals: self.some(|| vec![("Over a rate limit", "12".to_owned())]),
+            old_secret: self
+                .full
+                .then(|| OldSecret { last_used: Some(When::near(at(-3))), ends: When::near(at(1_260)) }),
             networks: self.some(|| vec![self.say("192.0.2.0/24"), "2001:db8::/32".to_owned()]),
         };
         let new_key = NewKeyPage {
@@ -83,16 +87,19 @@ impl Sample<'_> {
             curl: self.say("curl https://api.northwind.example/v1/portfolios \\\n  -H \"Authorization: Bearer kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC4L998h\""),
             variable: "KEYBELL_SECRET_KEY".to_owned(),
             previous: self.full.then(|| When::at(at(1_440))),
+            back: self.some(|| vec![("q", self.say("import"))]),
             list: list.clone(),
         };
         let revoke = RevokePage {
             frame: self.frame(Section::Keys),
             action: "#".to_owned(),
             list: list.clone(),
+            back: self.say("?status=active"),
             name: self.say("Warehouse import"),
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
             last_used: self.full.then(|| When::near(at(-3))),
             last_used_from: self.full.then(|| self.say("198.51.100.7")),
+            requests: if self.full { "1,204" } else { "0" }.to_owned(),
             type_name: self.full,
             typed: self.say("Warehouse"),
             errors: self.errors(),
@@ -101,11 +108,12 @@ impl Sample<'_> {
             frame: self.frame(Section::Keys),
             action: "#".to_owned(),
             list: list.clone(),
+            back: self.say("?status=active"),
             token: self.say("t"),
             name: self.say("Warehouse import"),
             id: "kb_live_7Hq2mZxK9TbW".to_owned(),
             overlaps: vec![(0, "Now", false), (3_600, "In an hour", false), (86_400, "In 24 hours", true)],
-            previous: self.full.then(|| When::near(at(90))),
+            previous: self.full.then(|| When::at(at(90))),
             errors: self.errors(),
         };
         vec![
@@ -131,6 +139,7 @@ impl Sample<'_> {
             }),
             action: self.say("#"),
             list,
+            back: self.say("?status=active"),
             token: self.say("t"),
             fields: [
                 Field::text("name", "Name", self.say("")).most(100).required().first().told(&self.errors()),
@@ -173,7 +182,7 @@ impl Sample<'_> {
                     name: self.say(""),
                     limit: self.say(""),
                     windows: vec![(1, "a second".to_owned(), false), (60, "a minute".to_owned(), true)],
-                    is_wrong: !self.word.is_empty(),
+                    is_wrong: self.errors().about(&format!("rate_limits[{}]", number - 1)).is_some(),
                 })
                 .collect(),
             more_open: !self.word.is_empty(),

@@ -26,6 +26,8 @@ pub struct KeysPage {
     pub is_filtered: bool,
     /// The keys.
     pub rows: Vec<KeyRow>,
+    /// What the links to a key's forms carry, so that these lead back to the list as it is.
+    pub back: String,
     /// Whether the person may make keys.
     pub may_create: bool,
     /// Where the keys before these are.
@@ -113,6 +115,16 @@ pub struct KeyPage {
     pub refusals: Vec<(&'static str, String)>,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
+    /// The secret before the last rotation, while it is good.
+    pub old_secret: Option<OldSecret>,
+}
+
+/// The secret that a rotation replaced, in its overlap.
+pub struct OldSecret {
+    /// When it was last used, if ever.
+    pub last_used: Option<When>,
+    /// When it ends.
+    pub ends: When,
 }
 
 /// The form to create or edit a key.
@@ -127,6 +139,8 @@ pub struct KeyFormPage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
     /// Name and description.
@@ -203,6 +217,8 @@ pub struct NewKeyPage {
     pub previous: Option<When>,
     /// Where Done leads.
     pub list: String,
+    /// Where in the list that is: names and values.
+    pub back: Vec<(&'static str, String)>,
 }
 
 /// The answer to a form that was sent again: the key was made, but its secret is not shown twice.
@@ -225,6 +241,8 @@ pub struct RevokePage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// The key's name.
     pub name: String,
     /// Its public identifier.
@@ -233,6 +251,8 @@ pub struct RevokePage {
     pub last_used: Option<When>,
     /// From where it was last used.
     pub last_used_from: Option<String>,
+    /// How many requests were made with it in the last 24 hours.
+    pub requests: String,
     /// Whether the name has to be typed, since the key is in use.
     pub type_name: bool,
     /// What was typed for it.
@@ -251,6 +271,8 @@ pub struct RotatePage {
     pub action: String,
     /// Where Cancel leads.
     pub list: String,
+    /// Where in the list that is, which the form carries.
+    pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
     /// The key's name.

@@ -405,9 +405,15 @@ fn sentence(message: &str) -> String {
     format!("{first}{}{end}", chars.as_str())
 }
 
-/// The name of a field for a person: `workspace_name` is `Workspace name`.
+/// The name of a field for a person, as its label has it: `workspace_name` is `Workspace name`.
 fn spoken(field: &str) -> String {
     let thing = field.split(['[', '.']).next().unwrap_or(field);
+    let thing = match thing {
+        "expires_at" => "expires",
+        "expires_on" => "last_day",
+        "overlap_seconds" => "the_old_secret_ends",
+        _ => thing,
+    };
     let words = thing.replace('_', " ").replace("url", "URL");
     let mut chars = words.chars();
     match chars.next() {

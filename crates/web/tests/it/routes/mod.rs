@@ -177,6 +177,8 @@ async fn furnished(
 ) -> Place {
     let path = format!("/v1/workspaces/{workspace}");
     let key = maker.post(&format!("{path}/api-keys"), json!({ "name": "Import" })).await.done(201);
+    // In the overlap of a rotation there is more to do with it.
+    maker.post_empty(&format!("{path}/api-keys/{}/rotate", text(&key["id"]))).await.done(200);
     let webhook = json!({ "name": "Warehouse", "url": receiver.url("/in"), "events": ["*"] });
     let webhook = maker.post(&format!("{path}/webhooks"), webhook).await.done(201);
     let event = json!({ "type": TYPE, "data": { "title": "Chips" } });

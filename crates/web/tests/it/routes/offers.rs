@@ -208,6 +208,7 @@ async fn a_member_is_offered_what_concerns_their_own_things() {
     /sign-out
     /w/{workspace}/settings/advanced/developer/api-keys/new
     /w/{workspace}/settings/advanced/developer/api-keys/{key}/edit: their own
+    /w/{workspace}/settings/advanced/developer/api-keys/{key}/end-overlap: their own
     /w/{workspace}/settings/advanced/developer/api-keys/{key}/revoke: their own
     /w/{workspace}/settings/advanced/developer/api-keys/{key}/rotate: their own
     /w/{workspace}/settings/advanced/developer/deliveries/resend

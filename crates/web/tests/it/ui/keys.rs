@@ -87,10 +87,36 @@ async fn what_was_written_stays_in_the_form_beside_what_is_wrong_with_it() {
 
     let custom =
         page.form("Generate").with("name", "ok").with("allowed_networks", "").with("expires", "custom");
-    let page = browser.send(&custom.clone().with("expires_on", "someday")).await.is(422);
-    assert_eq!(page.all("#expires_at[aria-invalid=true]").len(), 1, "{}", page.text());
+    let page = browser.send(&custom.clone().with("expires_on", "2026-11-22")).await.is(422);
+    assert!(page.text().contains("Last day: must be today or later"), "{}", page.text());
     let page = browser.send(&custom.with("expires_on", "2027-01-31")).await.is(200);
     assert!(page.text().contains("Your new key"), "the same token, since nothing was made before");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_each_at_a_field_that_takes_the_focus() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let made = json!({ "name": "Old" });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    let new = browser.open(&page.link("Create API Key")).await.form("Generate");
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let edit = browser.open(&list.link("Edit Old")).await.form("Save");
+    for form in [new, edit] {
+        let form = form.with("name", " ").with("expires", "custom").with("allowed_networks", "everywhere");
+        let form = form.with("limit_name", "a b").with("limit_count", "many");
+        let page = browser.send(&form).await.is(422);
+        let links: Vec<_> = page.all("#errors a").iter().filter_map(|link| link.attr("href")).collect();
+        assert_eq!(links, ["#name", "#expires_on", "#allowed_networks", "#rate_limits", "#rate_limits"]);
+        assert!(page.text().contains("Last day: choose the last day"), "{}", page.text());
+        for told in links {
+            let found = page.all(&format!("input{told}, textarea{told}, {told}[tabindex]"));
+            let described = found.first().and_then(|field| field.attr("aria-describedby"));
+            let id = &told[1..];
+            assert!(described.is_some_and(|by| by.contains(&format!("{id}-wrong"))), "{told}");
+            assert_eq!(page.all(&format!("p{told}-wrong")).len(), 1, "{told}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -125,12 +151,18 @@ async fn a_revoked_key_is_refused_at_once_and_there_is_nothing_left_to_do_with_i
     let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
     let ask = browser.open(&list.link("Revoke")).await.is(200);
     assert_eq!(ask.all("a[autofocus]").len(), 1, "focus starts on Cancel");
-    browser.send(&ask.form("Revoke")).await.is(422);
+    assert!(ask.text().contains("Requests in 24 hours0"), "{}", ask.text());
+    let unticked = browser.send(&ask.form("Revoke")).await.is(422);
+    assert_eq!(unticked.all("#confirm[type=checkbox][aria-describedby=confirm-wrong]").len(), 1);
+    assert_eq!(unticked.all("p#confirm-wrong").len(), 1, "told beside the box");
     assert!(is_good(&app, &secret_key).await, "without the tick nothing happens");
 
     // Now it was used, and a tick is not enough any more.
     let ask = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(422);
     assert!(is_good(&app, &secret_key).await, "without its name nothing happens");
+    assert!(ask.text().contains("Requests in 24 hours1"), "{}", ask.text());
+    assert_eq!(ask.all("#confirm[aria-invalid=true][aria-describedby=confirm-wrong]").len(), 1);
+    assert_eq!(ask.all("p#confirm-wrong").len(), 1, "told beside the field");
     let page = browser.send(&ask.form("Revoke").with("confirm", "tests")).await.is(200);
     assert!(
         page.text().contains("The key was revoked.") && page.text().contains("Revoked"),
@@ -156,6 +188,49 @@ async fn a_rotated_key_has_both_secrets_until_the_overlap_ends() {
     assert!(!again.answer.text().contains(&new) && is_good(&app, &new).await, "sent twice, rotated once");
     app.clock.advance(Duration::from_hours(1));
     assert!(!is_good(&app, &old).await && is_good(&app, &new).await);
+}
+
+#[tokio::test]
+async fn an_old_secret_tells_its_last_use_and_is_ended_from_the_page_of_its_key() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let old = app.api_key(&workspace, &[]).await;
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let (key, rotate) = (list.link("tests"), list.link("Rotate"));
+    assert!(!browser.open(&key).await.is(200).offers("End it now"), "there is no old secret");
+    let form = browser.open(&rotate).await.form("Rotate").with("overlap", "86400");
+    let new = browser.send(&form).await.is(200).value("secret-key");
+    let unused = browser.open(&key).await.is(200);
+    assert!(unused.text().contains("The old secret was never used. It ends"), "{}", unused.text());
+    assert!(is_good(&app, &old).await);
+    let used = browser.open(&key).await;
+    assert!(used.text().contains("The old secret was last used 23 Nov 2026"), "{}", used.text());
+    let asks = browser.open(&rotate).await;
+    assert!(asks.all(".note time[data-relative]").is_empty(), "`until in 23 hours` is no English");
+
+    // Somebody who may see the key and not manage it is offered nothing, and refused.
+    let token = app.member(&workspace, Role::Member).await;
+    let mut member = Browser::signed_in(&app, &token);
+    assert!(!member.open(&key).await.is(200).offers("End it now"));
+    member.send(&used.form("End it now")).await.is(403);
+    assert!(is_good(&app, &old).await);
+
+    let ended = browser.send(&used.form("End it now")).await.is(200);
+    assert!(ended.answer.text().contains("The old secret has ended."), "{}", ended.text());
+    assert!(!ended.offers("End it now"));
+    assert!(!is_good(&app, &old).await && is_good(&app, &new).await);
+    let again = browser.send(&used.form("End it now")).await.is(200);
+    assert!(again.answer.text().contains("The old secret has ended."), "sent twice, done once");
+
+    // The page from before another rotation does not end the overlap of that one.
+    let form = browser.open(&rotate).await.form("Rotate").with("overlap", "3600");
+    browser.send(&form).await.is(200);
+    let other = browser.send(&used.form("End it now")).await.is(200);
+    assert!(
+        other.answer.text().contains("nothing was ended") && is_good(&app, &new).await,
+        "{}",
+        other.text()
+    );
 }
 
 #[tokio::test]
@@ -199,6 +274,50 @@ async fn the_list_is_searched_filtered_and_turned_by_its_address() {
     assert!(test.text().contains("No key fits this search."), "{}", test.text());
     let none = browser.open(&format!("/w/{workspace}{LIST}?q=nothing")).await.is(200);
     assert!(none.text().contains("No key fits this search."), "{}", none.text());
+}
+
+#[tokio::test]
+async fn the_forms_of_a_key_lead_back_to_the_list_as_it_was_and_nowhere_else() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    let keys = format!("/v1/workspaces/{workspace}/api-keys");
+    for number in 0..52 {
+        app.operator().post(&keys, json!({ "name": format!("Key {number:02} & more") })).await.done(201);
+    }
+    let first =
+        browser.open(&format!("/w/{workspace}{LIST}?q=%26+more&status=active&sort=name")).await.is(200);
+    let list = browser.open(&first.link("Next page")).await.is(200);
+    let path = list.path.clone();
+    let (_, place) = path.rsplit_once("cursor=").expect("a later page");
+    let (cursor, _) = form_urlencoded::parse(place.as_bytes()).next().expect("a later page");
+    let edit = browser.open(&list.link("Edit Key 50")).await.is(200);
+    assert_eq!(edit.link("Cancel"), path);
+    let wrong = browser.send(&edit.form("Save").with("name", " ")).await.is(422);
+    let saved = browser.send(&wrong.form("Save").with("name", "Key 50 & more")).await.is(200);
+    assert!(saved.text().contains("The key was saved.") && saved.path.ends_with(place), "{}", saved.path);
+    assert_eq!((saved.value("q").as_str(), saved.all("tbody tr").len()), ("& more", 2));
+
+    let rotate = browser.open(&saved.link("Rotate Key 50")).await.is(200);
+    assert_eq!(rotate.link("Cancel"), path);
+    let rotated = browser.send(&rotate.form("Rotate")).await.is(200);
+    let carried = rotated.all("form[method=get] input[type=hidden]");
+    let carried: Vec<_> = carried.iter().map(|field| (field.attr("name"), field.attr("value"))).collect();
+    let expected = [("q", "& more"), ("status", "active"), ("sort", "name"), ("cursor", &*cursor)];
+    assert_eq!(carried, expected.map(|(name, value)| (Some(name), Some(value))));
+
+    let revoke = browser.open(&saved.link("Revoke Key 51")).await.is(200);
+    assert_eq!(revoke.link("Cancel"), path);
+    let revoked = browser.send(&revoke.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(revoked.path.contains("done=key-revoked") && revoked.value("q") == "& more", "{}", revoked.path);
+    assert_eq!(revoked.all("tbody tr").len(), 1);
+
+    // What is no word of the list is not carried.
+    let own = list.link("Edit Key 50");
+    let (edit, _) = own.split_once('?').expect("it says where it leads back");
+    for elsewhere in ["https%3A%2F%2Fevil.example", "%2F%2Fevil.example%3Fdone%3Dagain", "%3Fto%3Devil"] {
+        let page = browser.open(&format!("{edit}?back={elsewhere}")).await.is(200);
+        assert_eq!(page.link("Cancel"), format!("/w/{workspace}{LIST}"), "{elsewhere}");
+    }
 }
 
 #[tokio::test]
