@@ -29,6 +29,11 @@ if (everything.length && picker) {
 const search = document.querySelector("input[data-search]");
 if (search) {
   const said = document.getElementById("said");
+  const none = document.querySelector("[data-none-fits]");
+  // Enter in a field sends its form, and whoever searches has not finished theirs.
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
+  });
   search.addEventListener("input", () => {
     const wanted = search.value.trim().toLowerCase();
     let shown = 0;
@@ -41,6 +46,7 @@ if (search) {
       }
       group.hidden = !any;
     }
+    none.hidden = shown > 0;
     if (said) said.textContent = `${shown} event types match`;
   });
 }
