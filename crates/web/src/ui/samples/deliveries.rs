@@ -93,6 +93,7 @@ impl Sample<'_> {
             is_later_page: false,
             newest: list.clone(),
             back: self.full.then(|| self.say("status=failed")),
+            token: "token".to_owned(),
             live: Some(format!("{list}/live?")),
             resend_all: self.full.then(|| format!("{list}/resend?status=failed")),
             download: self.full.then(|| download::link(&list, &[])),
@@ -128,6 +129,7 @@ impl Sample<'_> {
             attempts: self.some(|| vec![self.attempt(2, true), self.attempt(1, false)]),
             event_deliveries: "#".to_owned(),
             resend: self.full.then(|| "#".to_owned()),
+            token: "token".to_owned(),
         };
         vec![
             ("deliveries", drawn(&deliveries)),

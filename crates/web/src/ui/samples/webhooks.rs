@@ -151,6 +151,7 @@ impl Sample<'_> {
             head: self.webhook_head(None),
             url: self.say("https://hooks.evergreen.example/northwind"),
             action: "#".to_owned(),
+            token: self.say("t"),
             event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
             outcome,
             errors: self.errors(),

@@ -45,6 +45,8 @@ pub struct DeliveriesPage {
     pub newest: String,
     /// What stands in the address, to come back to after deliveries were ticked and made again: for whoever may.
     pub back: Option<String>,
+    /// What makes the form of those that were ticked, sent twice, do it once.
+    pub token: String,
     /// Where the first part of the list is told what changes.
     pub live: Option<String>,
     /// Where all that the filter means is made again.
@@ -146,6 +148,8 @@ pub struct DeliveryPage {
     pub event_deliveries: String,
     /// Where it is made again, by whoever may.
     pub resend: Option<String>,
+    /// What makes that, sent twice, be done once.
+    pub token: String,
 }
 
 /// One attempt.

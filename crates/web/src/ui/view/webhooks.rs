@@ -293,6 +293,8 @@ pub struct TestPage {
     pub url: String,
     /// Where the form goes.
     pub action: String,
+    /// What makes a form that is sent twice, without scripts, do it once.
+    pub token: String,
     /// The event types to choose from: name, whether chosen.
     pub event_types: Vec<(String, bool)>,
     /// What came of the test that was just sent.
