@@ -108,12 +108,19 @@ pub struct WebhookRow {
     pub enabled: bool,
     /// How it went lately; `None` where nothing was sent.
     pub lately: Option<Lately>,
-    /// When it last sent.
+    /// When its newest delivery that came to an end did so.
     pub last_delivery: Option<When>,
     /// Whether the person may switch, edit and delete it.
     pub may_manage: bool,
     /// Where its switch leads back to: `list` or `page`.
     pub switch_from: &'static str,
+}
+
+impl WebhookRow {
+    /// Whether attempts are known of: a delivery that is tried again has not ended, for hours perhaps.
+    pub fn was_tried(&self) -> bool {
+        self.lately.is_some() || self.status.tone == Tone::Bad
+    }
 }
 
 /// The form to create or edit a webhook.

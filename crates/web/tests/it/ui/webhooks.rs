@@ -2,10 +2,14 @@
 
 use keybell_core::Role;
 use keybell_testkit::app::TestApp;
+use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use super::browser::{Browser, Page};
 
+/// How long a delivery may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 const LIST: &str = "/settings/advanced/developer/webhooks";
 
 /// A workspace with a catalogue, its id, and its owner's browser at the list of webhooks.
@@ -254,6 +258,36 @@ async fn each_page_of_a_webhook_leads_to_its_others() {
         );
     }
     let seen = guest.open(&own).await.is(200);
-    assert_eq!(seen.all("nav[aria-label='Webhook'] a").len(), parts.len() - 1);
-    assert!(!seen.offers("Settings of Warehouse"));
+    assert_eq!(seen.all("nav[aria-label='Webhook'] a").len(), parts.len() - 2);
+    assert!(!seen.offers("Settings of Warehouse") && !seen.offers("Send test"));
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_tried_again_has_not_ended() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let receiver = Receiver::start(|_| Reply::status(500));
+    let new = json!({ "name": "Hook", "url": receiver.url("/"), "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), new).await.done(201);
+    let cell = |list: &Page, label: &str| {
+        list.all(&format!("td[data-label='{label}']"))[0].text().collect::<String>().trim().to_owned()
+    };
+    let list = browser.open(&page.path).await.is(200);
+    assert_eq!(cell(&list, "Last delivery"), "None yet");
+
+    app.app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("it starts once");
+    let event = json!({ "type": "portfolio.updated", "data": {} });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    receiver.wait_for(1, PATIENCE).await;
+    let failing = async {
+        loop {
+            let list = browser.open(&page.path).await.is(200);
+            if cell(&list, "Status").ends_with("Failing") {
+                break list;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let list = tokio::time::timeout(PATIENCE, failing).await.expect("the attempt is written down");
+    assert_eq!(cell(&list, "Last delivery"), "None has ended yet");
 }
