@@ -263,7 +263,7 @@ async fn each_page_of_a_webhook_leads_to_its_others() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_tried_again_has_not_ended() {
+async fn a_delivery_that_is_tried_again_has_not_ended_and_one_that_fails_is_marked() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app).await;
     let receiver = Receiver::start(|_| Reply::status(500));
@@ -274,6 +274,7 @@ async fn a_delivery_that_is_tried_again_has_not_ended() {
     };
     let list = browser.open(&page.path).await.is(200);
     assert_eq!(cell(&list, "Last delivery"), "None yet");
+    assert_eq!(list.all("td[data-label=Status] .badge.good .mark").len(), 1, "beside the switch");
 
     app.app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("it starts once");
     let event = json!({ "type": "portfolio.updated", "data": {} });
@@ -290,4 +291,5 @@ async fn a_delivery_that_is_tried_again_has_not_ended() {
     };
     let list = tokio::time::timeout(PATIENCE, failing).await.expect("the attempt is written down");
     assert_eq!(cell(&list, "Last delivery"), "None has ended yet");
+    assert_eq!(list.all("td[data-label=Status] .badge.bad .mark").len(), 1, "beside the switch");
 }
