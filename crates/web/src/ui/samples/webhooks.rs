@@ -148,7 +148,7 @@ impl Sample<'_> {
     fn webhook_test(&self, outcome: Option<AttemptView>) -> TestPage {
         TestPage {
             frame: self.frame(Section::Webhooks),
-            head: self.webhook_head(None),
+            head: self.webhook_head(Some(WebhookPart::Test)),
             url: self.say("https://hooks.evergreen.example/northwind"),
             action: "#".to_owned(),
             token: self.say("t"),

@@ -41,6 +41,8 @@ pub enum WebhookPart {
     SigningSecret,
     /// How the signature is checked.
     Verify,
+    /// A test that is sent to it.
+    Test,
 }
 
 impl WebhookPart {
@@ -52,12 +54,21 @@ impl WebhookPart {
             WebhookPart::Settings => "Settings",
             WebhookPart::SigningSecret => "Signing secret",
             WebhookPart::Verify => "Verify",
+            WebhookPart::Test => "Send test",
+        }
+    }
+
+    /// What joins that to the webhook's name.
+    pub const fn joined_by(self) -> &'static str {
+        match self {
+            WebhookPart::Test => "to",
+            _ => "of",
         }
     }
 }
 
 impl WebhookHead {
-    /// The parts, and where they are. What the person may not change has no settings for them.
+    /// The parts, and where they are. What the person may not change has no settings for them, and is sent no test by them.
     pub fn parts(&self) -> Vec<(WebhookPart, String)> {
         let below = |path: &str| format!("{}{path}", self.href);
         let mut parts = vec![
@@ -66,8 +77,10 @@ impl WebhookHead {
             (WebhookPart::Settings, below("/edit")),
             (WebhookPart::SigningSecret, below("/signing-secret")),
             (WebhookPart::Verify, below("/verify")),
+            (WebhookPart::Test, below("/test")),
         ];
-        parts.retain(|(part, _)| self.may_manage || *part != WebhookPart::Settings);
+        let is_for_managers = |part| matches!(part, WebhookPart::Settings | WebhookPart::Test);
+        parts.retain(|(part, _)| self.may_manage || !is_for_managers(*part));
         parts
     }
 }

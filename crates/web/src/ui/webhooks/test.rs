@@ -22,7 +22,7 @@ use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::AttemptView;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::Errors;
-use crate::ui::view::webhooks::TestPage;
+use crate::ui::view::webhooks::{TestPage, WebhookPart};
 use crate::ui::{first_time, once, page, page_refused};
 
 pub(super) async fn ask(
@@ -86,7 +86,7 @@ fn view(
     let names = event_type_names(app)?;
     Ok(TestPage {
         frame: here.frame(Section::Webhooks),
-        head: head(here, &webhook, None),
+        head: head(here, &webhook, Some(WebhookPart::Test)),
         url: webhook.url,
         action: format!("{}/{}/test", list_of(here), webhook.id),
         token: form_token(app),

@@ -244,14 +244,15 @@ async fn each_page_of_a_webhook_leads_to_its_others() {
     let own = browser.open(&page.path).await.link("Warehouse");
     let guest = app.member(&workspace, Role::Guest).await;
     let mut guest = Browser::signed_in(&app, &guest);
-    let parts = ["Overview", "Deliveries", "Settings", "Signing secret", "Verify"];
+    let parts = ["Overview", "Deliveries", "Settings", "Signing secret", "Verify", "Send test"];
     let mut path = own.clone();
     for part in parts {
         let open = browser.open(&path).await.is(200);
-        path = open.link(&format!("{part} of Warehouse"));
+        let joined_by = if part == "Send test" { "to" } else { "of" };
+        path = open.link(&format!("{part} {joined_by} Warehouse"));
         let open = browser.open(&path).await.is(200);
         let current: String = open.all("nav[aria-label='Webhook'] [aria-current]")[0].text().collect();
-        assert_eq!(current, format!("{part} of Warehouse"));
+        assert_eq!(current, format!("{part} {joined_by} Warehouse"));
         assert_eq!(
             open.all("nav[aria-label='Developer'] [aria-current]")[0].text().collect::<String>(),
             "Webhooks"
