@@ -3,7 +3,7 @@
 use keybell_e2e::api::Api;
 use keybell_e2e::browser::{Browser, Look};
 use keybell_e2e::person::{Hand, Person};
-use keybell_e2e::role::Role::{Heading, TextBox};
+use keybell_e2e::role::Role::{CheckBox, Heading, TextBox};
 use keybell_e2e::steps::set_up_link;
 use keybell_testkit::installation::{Installation, Profile};
 use serde_json::{Value, json};
@@ -46,5 +46,34 @@ async fn enter_in_the_search_of_events_sends_nothing_and_no_match_is_said() {
     let workspace = workspaces["data"][0]["id"].as_str().expect("there is one");
     let webhooks = platform.must("GET", &format!("/v1/workspaces/{workspace}/webhooks"), &Value::Null);
     assert_eq!(webhooks["data"], json!([]));
+    person.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_whole_group_is_drawn_ticked_and_gives_its_events_their_own_ticks_back() {
+    let (_installation, _platform, person) = at_the_form().await;
+    let browser = &person.browser;
+    person.press(CheckBox, "portfolio.updated").await;
+    // Whether each is ticked and disabled, the group first.
+    let boxes = async || {
+        let script = "return [...document.querySelectorAll('[aria-label=portfolio] input')]
+            .map((box) => [box.value, box.checked, box.disabled, box.indeterminate])";
+        browser.evaluate(script).await
+    };
+    let own = json!([
+        ["portfolio.*", false, false, true],
+        ["portfolio.rebalanced", false, false, false],
+        ["portfolio.updated", true, false, false],
+    ]);
+    assert_eq!(boxes().await, own);
+    person.press(CheckBox, "All of portfolio").await;
+    let whole = json!([
+        ["portfolio.*", true, false, false],
+        ["portfolio.rebalanced", true, true, false],
+        ["portfolio.updated", true, true, false],
+    ]);
+    assert_eq!(boxes().await, whole);
+    person.press(CheckBox, "All of portfolio").await;
+    assert_eq!(boxes().await, own);
     person.browser.close().await;
 }

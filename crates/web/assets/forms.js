@@ -6,11 +6,17 @@ for (const group of document.querySelectorAll("[data-group]")) {
   const all = group.querySelector("input[data-all]");
   const each = [...group.querySelectorAll("input[data-each]")];
   if (!all) continue;
+  // What each was before the whole group was ticked: given back when that is taken back.
+  let own = null;
   const follow = () => {
-    const ticked = each.filter((box) => box.checked).length;
-    if (all.checked) for (const box of each) box.disabled = true;
-    else for (const box of each) box.disabled = false;
-    all.indeterminate = !all.checked && ticked > 0;
+    if (all.checked && !own) {
+      own = each.map((box) => box.checked);
+      for (const box of each) box.checked = box.disabled = true;
+    } else if (!all.checked && own) {
+      for (const [index, box] of each.entries()) [box.checked, box.disabled] = [own[index], false];
+      own = null;
+    }
+    all.indeterminate = !all.checked && each.some((box) => box.checked);
   };
   group.addEventListener("change", follow);
   follow();
@@ -101,7 +107,7 @@ if (examples) {
   };
   examples.addEventListener("change", ({ target }) => {
     if (target.name !== "events") return;
-    const ticked = [...examples.querySelectorAll("input[name='events']:checked")].map((box) => box.value);
+    const ticked = [...examples.querySelectorAll("input[name='events']:checked:enabled")].map((box) => box.value);
     show(target.checked ? [target.value, ...ticked] : ticked);
   });
 }
