@@ -133,7 +133,7 @@ fn notice(word: &str) -> Option<&'static str> {
     Some(match word {
         "key-saved" => "The key was saved.",
         "key-revoked" => "The key was revoked. It is refused from now on.",
-        "webhook-created" => "The webhook was created. Its signing secret is below.",
+        "webhook-created" => "The webhook was created. Its signing secret can be revealed below.",
         "webhook-saved" => "The webhook was saved.",
         "webhook-enabled" => "The webhook is on. Events are sent to it again, and so are any that waited.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",

@@ -275,6 +275,8 @@ pub struct SecretPage {
     pub head: WebhookHead,
     /// The secrets with when they were made and when they end; `None` until they are asked for.
     pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
+    /// Until when one before the newest signs beside it, where they are masked.
+    pub previous: Option<When>,
     /// What makes the page that shows them show them once.
     pub token: String,
     /// Whether the person may see them.
@@ -295,6 +297,8 @@ pub struct RotateSecretPage {
     pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
+    /// Until when the secret before the present one signs, where a rotation is under way.
+    pub previous: Option<When>,
     /// When the old secret ends: seconds, words, whether chosen.
     pub overlaps: Vec<(u64, &'static str, bool)>,
     /// What is wrong.

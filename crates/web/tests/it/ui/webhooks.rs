@@ -59,7 +59,8 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
         .with("header_value", "hunter2")
         .ticked("header_secret", "0");
     let secret = browser.send(&form).await.is(200);
-    assert!(secret.text().contains("The webhook was created."), "{}", secret.text());
+    let told = "The webhook was created. Its signing secret can be revealed below.";
+    assert!(secret.text().contains(told) && !secret.text().contains("rotation"), "{}", secret.text());
     let made = only(&app, &workspace).await;
     assert_eq!(
         made["events"],
@@ -77,6 +78,7 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
 
     let revealed = browser.send(&secret.form("Reveal")).await.is(200);
     assert!(revealed.value("secret-1").starts_with("whsec_"));
+    assert_eq!(revealed.all("label[for=secret-1]")[0].text().collect::<String>(), "Signing secret");
     let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
     let one = browser.open(&list.link("Warehouse")).await.is(200);
     assert!(one.text().contains("(secret)") && !one.answer.text().contains("hunter2"), "{}", one.text());
@@ -169,6 +171,13 @@ async fn a_signing_secret_is_rotated_with_an_overlap_and_once() {
     assert_eq!(rotated.value("secret-2"), old);
     assert_ne!(rotated.value("secret-1"), old);
     assert!(rotated.text().contains("signs until"), "{}", rotated.text());
+    let label = |id: &str| rotated.all(&format!("label[for={id}]"))[0].text().collect::<String>();
+    assert_eq!((&*label("secret-1"), &*label("secret-2")), ("New signing secret", "Old signing secret"));
+    let until = "A rotation is under way: the old secret signs beside the new one until 23 Nov 2026, 13:00";
+    let masked = browser.open(&secret).await.is(200);
+    assert!(masked.text().contains(until), "{}", masked.text());
+    let under_way = browser.open(&ask).await.is(200);
+    assert!(under_way.text().contains("A rotation is under way"), "{}", under_way.text());
     let again = browser.send(&form).await.is(200);
     assert!(again.text().contains("it was done once"), "{}", again.text());
     browser.send(&form.without("overlap")).await.is(422);
