@@ -8,7 +8,7 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, DeliveryId, Grant, Problem};
 
 use super::list::{FILTERS, strictly};
-use super::{Webhooks, list_of};
+use super::{Webhooks, badge, list_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form};
 use crate::ui::listed::{address, kept};
@@ -101,7 +101,7 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     let filter = strictly(&query)?;
     let status = filter.status.filter(|status| *status != DeliveryStatus::Pending).ok_or(Code::NotFound)?;
     let webhooks = Webhooks::of(&app, &here).await?;
-    let mut about = vec![("Status", status.as_str().to_owned())];
+    let mut about = vec![("Status", badge(status).word)];
     about.extend(filter.webhook.map(|id| ("Webhook", webhooks.name(id))));
     about.extend(filter.event_type.clone().map(|name| ("Event type", name)));
     about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));

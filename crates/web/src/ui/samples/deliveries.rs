@@ -103,7 +103,7 @@ impl Sample<'_> {
             list: list.clone(),
             deliveries: if self.full { 214 } else { 0 },
             or_more: self.full,
-            about: vec![("Status", "failed".to_owned()), ("Event type", self.say("portfolio.updated"))],
+            about: vec![("Status", "Failed".to_owned()), ("Event type", self.say("portfolio.updated"))],
             action: "#".to_owned(),
             back: list.clone(),
             token: "token".to_owned(),

@@ -113,6 +113,7 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
     assert!(page.text().contains(" ms"), "{}", page.text());
     let ask = browser.open(&page.link("Resend all that fit this filter")).await.is(200);
     assert!(ask.text().contains("Resend these 3 deliveries?"), "{}", ask.text());
+    assert_eq!(ask.all("dl.pairs dd")[0].text().collect::<String>(), "Succeeded");
     let list = page.path.split('?').next().expect("a path").to_owned();
     let later = browser.open(&format!("{list}/resend?status=succeeded&from=2026-11-23T12:01")).await.is(200);
     assert!(later.text().contains("Nothing to resend"), "{}", later.text());
