@@ -41,6 +41,7 @@ pub(super) async fn one(
         event_type: delivery.event_type,
         webhook: (webhooks.name(delivery.webhook_id), webhook),
         status: badge(delivery.status),
+        occurred: detail.occurred_at.map(When::at),
         created: When::at(delivery.created_at),
         completed: delivery.completed_at.map(When::at),
         next: delivery.next_attempt_at.map(When::near),

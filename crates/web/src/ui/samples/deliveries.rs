@@ -122,6 +122,7 @@ impl Sample<'_> {
             } else {
                 Badge::new(Tone::Warn, "Pending")
             },
+            occurred: self.full.then(|| When::at(at(-1))),
             created: When::at(at(0)),
             completed: self.full.then(|| When::at(at(2))),
             next: (!self.full).then(|| When::near(at(2))),

@@ -134,6 +134,8 @@ pub struct DeliveryPage {
     pub webhook: (String, String),
     /// Its state.
     pub status: Badge,
+    /// When its event happened; `None` where that is no longer kept.
+    pub occurred: Option<When>,
     /// When it was made.
     pub created: When,
     /// When it came to an end.

@@ -52,6 +52,8 @@ async fn a_delivery_is_made_again_from_its_page() {
     let receiver = Receiver::start(|_| Reply::status(200));
     let (_, mut browser, page) = delivered(&app, &receiver, 1).await;
     let one = browser.open(&page.link("portfolio.updated")).await.is(200);
+    let life: Vec<String> = one.all("ol.life > li").iter().map(|part| part.text().collect()).collect();
+    assert!(life[0].starts_with("Occurred 23 Nov 2026") && life[1].starts_with("Accepted"), "{life:?}");
     let form = one.form("Resend");
     let again = browser.send(&form).await.is(200);
     assert!(again.text().contains("The delivery is made again."), "{}", again.text());
