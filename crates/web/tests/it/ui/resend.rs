@@ -227,6 +227,13 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     ] {
         assert!(tested.text().contains(told), "{told}: {}", tested.text());
     }
+    let copied = |id: &str| {
+        assert_eq!(tested.all(&format!("button[data-copy='{id}'][hidden]")).len(), 1, "{id}");
+        tested.all(&format!("code#{id}"))[0].text().collect::<String>()
+    };
+    assert_eq!(copied("answer-1-body"), "<i>short and stout</i>");
+    assert!(copied("request-1-raw").starts_with(r#"{"id":"test_"#));
+    assert!(copied("request-1-body").starts_with("{\n"));
     assert!(!tested.answer.text().contains("<i>"));
     let sent = receiver.wait_for(1, PATIENCE).await.remove(0);
     assert!(sent.header("webhook-id").is_some_and(|id| id.starts_with("test_")));
