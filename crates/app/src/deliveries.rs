@@ -148,6 +148,8 @@ pub struct DeliverySummary {
 pub struct DeliveryDetail {
     /// The delivery.
     pub delivery: DeliverySummary,
+    /// When its event happened; `None` where that is no longer kept.
+    pub occurred_at: Option<Timestamp>,
     /// Its attempts, the first one first.
     pub attempts: Vec<Attempt>,
 }
@@ -312,7 +314,8 @@ impl App {
         let public_url = self.settings().public_url.as_str();
         let attempts: Result<Vec<_>, _> =
             attempts.into_iter().map(|record| attempt(record, event.as_ref(), public_url)).collect();
-        Ok(DeliveryDetail { delivery: summary(delivery)?, attempts: attempts? })
+        let occurred_at = event.map(|event| event.occurred_at);
+        Ok(DeliveryDetail { delivery: summary(delivery)?, occurred_at, attempts: attempts? })
     }
 }
 

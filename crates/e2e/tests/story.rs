@@ -145,8 +145,10 @@ impl Story {
         browser.click(Button, "As a command for the terminal").await;
         browser.sees("curl --globoff -X POST").await;
         browser.sees("· test · took").await;
-        let copies = "Copy the command of attempt 1";
-        assert_eq!(browser.has(Button, copies).await, browser.runs_scripts());
+        for what in ["command", "body of the request", "body of the answer"] {
+            let copies = format!("Copy the {what} of attempt 1");
+            assert_eq!(browser.has(Button, &copies).await, browser.runs_scripts(), "{copies}");
+        }
     }
 
     /// The list is told what happens while somebody looks; off at first, and off again.

@@ -6,11 +6,17 @@ for (const group of document.querySelectorAll("[data-group]")) {
   const all = group.querySelector("input[data-all]");
   const each = [...group.querySelectorAll("input[data-each]")];
   if (!all) continue;
+  // What each was before the whole group was ticked: given back when that is taken back.
+  let own = null;
   const follow = () => {
-    const ticked = each.filter((box) => box.checked).length;
-    if (all.checked) for (const box of each) box.disabled = true;
-    else for (const box of each) box.disabled = false;
-    all.indeterminate = !all.checked && ticked > 0;
+    if (all.checked && !own) {
+      own = each.map((box) => box.checked);
+      for (const box of each) box.checked = box.disabled = true;
+    } else if (!all.checked && own) {
+      for (const [index, box] of each.entries()) [box.checked, box.disabled] = [own[index], false];
+      own = null;
+    }
+    all.indeterminate = !all.checked && each.some((box) => box.checked);
   };
   group.addEventListener("change", follow);
   follow();
@@ -29,6 +35,11 @@ if (everything.length && picker) {
 const search = document.querySelector("input[data-search]");
 if (search) {
   const said = document.getElementById("said");
+  const none = document.querySelector("[data-none-fits]");
+  // Enter in a field sends its form, and whoever searches has not finished theirs.
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
+  });
   search.addEventListener("input", () => {
     const wanted = search.value.trim().toLowerCase();
     let shown = 0;
@@ -41,6 +52,7 @@ if (search) {
       }
       group.hidden = !any;
     }
+    none.hidden = shown > 0;
     if (said) said.textContent = `${shown} event types match`;
   });
 }
@@ -95,7 +107,7 @@ if (examples) {
   };
   examples.addEventListener("change", ({ target }) => {
     if (target.name !== "events") return;
-    const ticked = [...examples.querySelectorAll("input[name='events']:checked")].map((box) => box.value);
+    const ticked = [...examples.querySelectorAll("input[name='events']:checked:enabled")].map((box) => box.value);
     show(target.checked ? [target.value, ...ticked] : ticked);
   });
 }

@@ -43,6 +43,11 @@ if (test) {
       }
       part.querySelector("tbody").append(row);
     }
+    put(part, "whose", whose);
+    for (const button of part.querySelectorAll("[data-copy-of]")) {
+      const name = button.dataset.copyOf;
+      button.dataset.copy = part.querySelector(`[data-put="${name}"]`).id = `${whose}-1-${name}`;
+    }
     put(part, "body", told.body);
     put(part, "raw", told.raw);
     keep(part, "raw", told.raw);
@@ -62,12 +67,12 @@ if (test) {
       for (const name of ["outcome", "error", "timings", "url", "curl"]) put(attempt, name, told[name]);
       attempt.querySelector("[data-when]").dateTime = told.started;
       keep(attempt, "curl", told.curl);
-      for (const copies of attempt.querySelectorAll("[data-copy]")) copies.hidden = false;
       for (const whose of ["answer", "request"]) {
         const part = attempt.querySelector(`[data-message="${whose}"]`);
         if (told[whose]) part.append(message(told[whose], whose));
         else part.remove();
       }
+      for (const copies of attempt.querySelectorAll("[data-copy]")) copies.hidden = false;
       place.replaceChildren(attempt);
       document.dispatchEvent(new CustomEvent("times"));
     },

@@ -18,6 +18,10 @@ function near(seconds) {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
+// How often what is told by how long ago it was is told anew: it is then wrong by less than the minutes it is told in after
+// the first, and a page that is left open is not kept busy.
+const ANEW_EVERY_MS = 30_000;
+
 function localize() {
   for (const time of document.querySelectorAll("time[datetime]")) write(time);
 }
@@ -28,7 +32,9 @@ function write(time) {
   const seconds = (at - Date.now()) / 1000;
   const close = time.hasAttribute("data-relative") && Math.abs(seconds) < 7 * 86400;
   const shape = Object.keys(shapes).find((name) => name in time.dataset);
-  time.textContent = close ? near(seconds) : (shapes[shape] ?? full).format(at);
+  const told = close ? near(seconds) : (shapes[shape] ?? full).format(at);
+  // What stays as it is keeps what somebody has marked in it.
+  if (time.textContent !== told) time.textContent = told;
   if (shape !== "utcDay") time.title = exact.format(at);
 }
 
@@ -38,5 +44,13 @@ for (const title of document.querySelectorAll("svg title[data-at]")) {
   title.textContent = shapes.hour.format(new Date(title.dataset.at)) + told;
 }
 
+// A page that nobody sees is left as it is, until somebody does.
+function tellAnew() {
+  if (document.visibilityState !== "visible") return;
+  for (const time of document.querySelectorAll("time[datetime][data-relative]")) write(time);
+}
+
 localize();
 document.addEventListener("times", localize);
+document.addEventListener("visibilitychange", tellAnew);
+setInterval(tellAnew, ANEW_EVERY_MS);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keybell_core::grant::ManageWebhooks;
+use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 use keybell_core::signature::SigningSecret;
 use keybell_core::{Code, Grant, Problem, Timestamp, WebhookId};
 use keybell_store::ops::signing_secrets::{RotateSecret, Rotated, SealedSecret};
@@ -23,6 +23,18 @@ pub use crate::keys::{OVERLAP_DEFAULT, OVERLAP_MAX};
 pub const SIGNING_SECRETS_MAX: usize = 5;
 
 impl App {
+    /// Until when secrets that were rotated out sign a webhook's requests beside the newest one; `None` where that signs
+    /// alone. Nothing is unsealed for it, so that nothing is written into the audit log.
+    pub async fn signing_overlap_ends(
+        &self,
+        grant: Grant<ReadWebhooks>,
+        id: WebhookId,
+    ) -> Result<Option<Timestamp>, Problem> {
+        let now = self.now();
+        let StoredWebhook { secrets, .. } = self.stored_webhook(grant.workspace(), id).await?;
+        Ok(secrets.iter().filter_map(|secret| secret.expires_at).filter(|end| now < *end).max())
+    }
+
     /// Gives a webhook a new signing secret: `chosen`, or a new one. Those it has go on signing beside it for `overlap` (up
     /// to [`OVERLAP_MAX`]), or until the end they had before where that is sooner: so after `overlap` the new one signs
     /// alone. Attempts that begin from now on are signed so.

@@ -168,7 +168,9 @@ fn changes(json: &str) -> Vec<AuditChange> {
     let change = |(field, said): (&String, &Value)| {
         let is_change = said.get("from").is_some() || said.get("to").is_some();
         let (before, after) = if is_change {
-            (said.get("from").map(shown), said.get("to").map(shown))
+            // Nothing before is how something begins, and nothing after how it ends: neither is a value that can be read.
+            let value = |side| said.get(side).filter(|value| !value.is_null()).map(shown);
+            (value("from"), value("to"))
         } else {
             (None, Some(shown(said)))
         };
@@ -215,7 +217,7 @@ mod tests {
             ),
             [
                 ("events".to_owned(), said("none"), said("a, b")),
-                ("expires at".to_owned(), said("none"), said("1")),
+                ("expires at".to_owned(), None, said("1")),
                 ("name".to_owned(), None, said("empty")),
             ]
         );

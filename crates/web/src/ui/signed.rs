@@ -137,7 +137,7 @@ fn notice(word: &str) -> Option<&'static str> {
         "old-secret-another" => {
             "The key was rotated again since that page was shown, so nothing was ended. What is below is as it is now."
         }
-        "webhook-created" => "The webhook was created. Its signing secret is below.",
+        "webhook-created" => "The webhook was created. Its signing secret can be revealed below.",
         "webhook-saved" => "The webhook was saved.",
         "webhook-enabled" => "The webhook is on. Events are sent to it again, and so are any that waited.",
         "webhook-disabled" => "The webhook is off. What happens from now on is not sent.",

@@ -16,7 +16,7 @@ use crate::ui::between::Between;
 use crate::ui::download;
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, chosen, kept, list_page, loaded, looked_to};
-use crate::ui::signed::Inside;
+use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::{DeliveriesPage, DeliveryRow};
 use crate::ui::view::frame::Section;
 use crate::ui::view::webhooks::WebhookPart;
@@ -74,6 +74,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             .then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
         back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
+        token: form_token(&app),
         download: (!deliveries.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
         deliveries,
         looked_to,

@@ -10,7 +10,7 @@ use keybell_core::{Code, DeliveryId};
 
 use super::{Webhooks, badge, curl, list_of, of_event, took, waits};
 use crate::problem::Answer;
-use crate::ui::signed::Inside;
+use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::{AttemptView, DeliveryPage, Message};
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Badge, Tone, When};
@@ -37,9 +37,11 @@ pub(super) async fn one(
         event_id: delivery.event_id.to_string(),
         waits: waits(&delivery),
         resend: webhooks.may_resend(&here, &delivery).then(|| format!("{list}/{}/resend", delivery.id)),
+        token: form_token(&app),
         event_type: delivery.event_type,
         webhook: (webhooks.name(delivery.webhook_id), webhook),
         status: badge(delivery.status),
+        occurred: detail.occurred_at.map(When::at),
         created: When::at(delivery.created_at),
         completed: delivery.completed_at.map(When::at),
         next: delivery.next_attempt_at.map(When::near),

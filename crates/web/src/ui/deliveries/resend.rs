@@ -8,7 +8,7 @@ use keybell_core::grant::ManageWebhooks;
 use keybell_core::{Code, DeliveryId, Grant, Problem};
 
 use super::list::{FILTERS, strictly};
-use super::{Webhooks, list_of};
+use super::{Webhooks, badge, list_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form};
 use crate::ui::listed::{address, kept};
@@ -27,16 +27,21 @@ pub(super) async fn one(
     State(app): State<App>,
     here: Inside,
     Path((_, id)): Path<(String, String)>,
+    form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let id = DeliveryId::parse(&id).ok_or(Code::NotFound)?;
-    let done = match app.resend_delivery(grant, id).await {
-        Ok(_) => "delivery-resent",
-        // Sent twice, it is done once.
-        Err(problem) if problem.code == Code::DeliveryPending => "delivery-resent",
-        Err(problem) => return Err(problem.into()),
+    let back = |done: &str| Redirect::to(&format!("{}/{id}?done={done}", list_of(&here))).into_response();
+    let Some(under_way) = first_time(&app, &here, &form).await? else {
+        return Ok(back("again"));
     };
-    Ok(Redirect::to(&format!("{}/{id}?done={done}", list_of(&here))).into_response())
+    let sender = app.clone();
+    match once(&app, under_way, async move { sender.resend_delivery(grant, id).await }).await {
+        Ok(_) => Ok(back("delivery-resent")),
+        // Somebody else did it meanwhile, or another page of theirs: it is being made again as was wanted.
+        Err(problem) if problem.code == Code::DeliveryPending => Ok(back("delivery-resent")),
+        Err(problem) => Err(problem.into()),
+    }
 }
 
 /// Those that were ticked. What cannot be made again is left as it is, and said.
@@ -46,20 +51,32 @@ pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> A
         ticked.push((id, here.grant::<ManageWebhooks>()?));
     }
     here.grant::<ManageWebhooks>()?;
-    // In a task of its own, so that a browser that goes away leaves nothing half done.
-    let (resent, left) = tokio::spawn(resend(app, ticked)).await.map_err(Problem::internal)??;
-    let done = match (resent, left) {
-        (0, 0) => "deliveries-none",
-        (0, _) => "deliveries-not-resent",
-        (_, 0) => "deliveries-resent",
-        _ => "deliveries-resent-some",
-    };
+    let done = these_once(&app, &here, &form, ticked).await?;
     // Where the list was, by its own words only: nobody leads elsewhere by a form.
     let back = Fields::read(form.one("back").trim_start_matches('?').as_bytes());
     let mut said = kept(&back, &FILTERS);
     said.push(("done", done.to_owned()));
     let cursor = back.some("cursor");
     Ok(Redirect::to(&address(&list_of(&here), &said, cursor.as_deref())).into_response())
+}
+
+/// Makes them again, unless the form was sent before; what is to be said of it.
+async fn these_once(
+    app: &App,
+    here: &Inside,
+    form: &Form,
+    ticked: Vec<(DeliveryId, Grant<ManageWebhooks>)>,
+) -> Result<&'static str, Problem> {
+    // Nothing is done, so that the same form may be sent once more with something ticked.
+    if ticked.is_empty() {
+        return Ok("deliveries-none");
+    }
+    let Some(under_way) = first_time(app, here, form).await? else { return Ok("again") };
+    Ok(match once(app, under_way, resend(app.clone(), ticked)).await? {
+        (0, _) => "deliveries-not-resent",
+        (_, 0) => "deliveries-resent",
+        _ => "deliveries-resent-some",
+    })
 }
 
 /// Makes each of them again; how many were, and how many cannot be.
@@ -84,7 +101,7 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     let filter = strictly(&query)?;
     let status = filter.status.filter(|status| *status != DeliveryStatus::Pending).ok_or(Code::NotFound)?;
     let webhooks = Webhooks::of(&app, &here).await?;
-    let mut about = vec![("Status", status.as_str().to_owned())];
+    let mut about = vec![("Status", badge(status).word)];
     about.extend(filter.webhook.map(|id| ("Webhook", webhooks.name(id))));
     about.extend(filter.event_type.clone().map(|name| ("Event type", name)));
     about.extend(filter.event.as_ref().map(|id| ("Event", id.to_string())));

@@ -93,6 +93,7 @@ impl Sample<'_> {
             is_later_page: false,
             newest: list.clone(),
             back: self.full.then(|| self.say("status=failed")),
+            token: "token".to_owned(),
             live: Some(format!("{list}/live?")),
             resend_all: self.full.then(|| format!("{list}/resend?status=failed")),
             download: self.full.then(|| download::link(&list, &[])),
@@ -102,7 +103,7 @@ impl Sample<'_> {
             list: list.clone(),
             deliveries: if self.full { 214 } else { 0 },
             or_more: self.full,
-            about: vec![("Status", "failed".to_owned()), ("Event type", self.say("portfolio.updated"))],
+            about: vec![("Status", "Failed".to_owned()), ("Event type", self.say("portfolio.updated"))],
             action: "#".to_owned(),
             back: list.clone(),
             token: "token".to_owned(),
@@ -121,6 +122,7 @@ impl Sample<'_> {
             } else {
                 Badge::new(Tone::Warn, "Pending")
             },
+            occurred: self.full.then(|| When::at(at(-1))),
             created: When::at(at(0)),
             completed: self.full.then(|| When::at(at(2))),
             next: (!self.full).then(|| When::near(at(2))),
@@ -128,6 +130,7 @@ impl Sample<'_> {
             attempts: self.some(|| vec![self.attempt(2, true), self.attempt(1, false)]),
             event_deliveries: "#".to_owned(),
             resend: self.full.then(|| "#".to_owned()),
+            token: "token".to_owned(),
         };
         vec![
             ("deliveries", drawn(&deliveries)),

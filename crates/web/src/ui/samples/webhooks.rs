@@ -92,6 +92,7 @@ impl Sample<'_> {
                 );
                 vec![(field, When::at(at(-9_000)), Some(When::at(at(60))))]
             }),
+            previous: self.full.then(|| When::near(at(60))),
             token: self.say("t"),
             may_reveal: self.full,
         };
@@ -140,6 +141,7 @@ impl Sample<'_> {
             action: "#".to_owned(),
             back: "#".to_owned(),
             token: self.say("t"),
+            previous: self.full.then(|| When::near(at(60))),
             overlaps: vec![(0, "Now", false), (86_400, "In 24 hours", true)],
             errors: self.errors(),
         }
@@ -148,9 +150,10 @@ impl Sample<'_> {
     fn webhook_test(&self, outcome: Option<AttemptView>) -> TestPage {
         TestPage {
             frame: self.frame(Section::Webhooks),
-            head: self.webhook_head(None),
+            head: self.webhook_head(Some(WebhookPart::Test)),
             url: self.say("https://hooks.evergreen.example/northwind"),
             action: "#".to_owned(),
+            token: self.say("t"),
             event_types: self.some(|| vec![(self.say("portfolio.updated"), true)]),
             outcome,
             errors: self.errors(),

@@ -45,6 +45,8 @@ pub struct DeliveriesPage {
     pub newest: String,
     /// What stands in the address, to come back to after deliveries were ticked and made again: for whoever may.
     pub back: Option<String>,
+    /// What makes the form of those that were ticked, sent twice, do it once.
+    pub token: String,
     /// Where the first part of the list is told what changes.
     pub live: Option<String>,
     /// Where all that the filter means is made again.
@@ -132,6 +134,8 @@ pub struct DeliveryPage {
     pub webhook: (String, String),
     /// Its state.
     pub status: Badge,
+    /// When its event happened; `None` where that is no longer kept.
+    pub occurred: Option<When>,
     /// When it was made.
     pub created: When,
     /// When it came to an end.
@@ -146,6 +150,8 @@ pub struct DeliveryPage {
     pub event_deliveries: String,
     /// Where it is made again, by whoever may.
     pub resend: Option<String>,
+    /// What makes that, sent twice, be done once.
+    pub token: String,
 }
 
 /// One attempt.

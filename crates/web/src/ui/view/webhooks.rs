@@ -41,6 +41,8 @@ pub enum WebhookPart {
     SigningSecret,
     /// How the signature is checked.
     Verify,
+    /// A test that is sent to it.
+    Test,
 }
 
 impl WebhookPart {
@@ -52,12 +54,21 @@ impl WebhookPart {
             WebhookPart::Settings => "Settings",
             WebhookPart::SigningSecret => "Signing secret",
             WebhookPart::Verify => "Verify",
+            WebhookPart::Test => "Send test",
+        }
+    }
+
+    /// What joins that to the webhook's name.
+    pub const fn joined_by(self) -> &'static str {
+        match self {
+            WebhookPart::Test => "to",
+            _ => "of",
         }
     }
 }
 
 impl WebhookHead {
-    /// The parts, and where they are. What the person may not change has no settings for them.
+    /// The parts, and where they are. What the person may not change has no settings for them, and is sent no test by them.
     pub fn parts(&self) -> Vec<(WebhookPart, String)> {
         let below = |path: &str| format!("{}{path}", self.href);
         let mut parts = vec![
@@ -66,8 +77,10 @@ impl WebhookHead {
             (WebhookPart::Settings, below("/edit")),
             (WebhookPart::SigningSecret, below("/signing-secret")),
             (WebhookPart::Verify, below("/verify")),
+            (WebhookPart::Test, below("/test")),
         ];
-        parts.retain(|(part, _)| self.may_manage || *part != WebhookPart::Settings);
+        let is_for_managers = |part| matches!(part, WebhookPart::Settings | WebhookPart::Test);
+        parts.retain(|(part, _)| self.may_manage || !is_for_managers(*part));
         parts
     }
 }
@@ -108,12 +121,19 @@ pub struct WebhookRow {
     pub enabled: bool,
     /// How it went lately; `None` where nothing was sent.
     pub lately: Option<Lately>,
-    /// When it last sent.
+    /// When its newest delivery that came to an end did so.
     pub last_delivery: Option<When>,
     /// Whether the person may switch, edit and delete it.
     pub may_manage: bool,
     /// Where its switch leads back to: `list` or `page`.
     pub switch_from: &'static str,
+}
+
+impl WebhookRow {
+    /// Whether attempts are known of: a delivery that is tried again has not ended, for hours perhaps.
+    pub fn was_tried(&self) -> bool {
+        self.lately.is_some() || self.status.tone == Tone::Bad
+    }
 }
 
 /// The form to create or edit a webhook.
@@ -255,6 +275,8 @@ pub struct SecretPage {
     pub head: WebhookHead,
     /// The secrets with when they were made and when they end; `None` until they are asked for.
     pub secrets: Option<Vec<(CopyField, When, Option<When>)>>,
+    /// Until when one before the newest signs beside it, where they are masked.
+    pub previous: Option<When>,
     /// What makes the page that shows them show them once.
     pub token: String,
     /// Whether the person may see them.
@@ -275,6 +297,8 @@ pub struct RotateSecretPage {
     pub back: String,
     /// What makes a form that is sent twice do it once.
     pub token: String,
+    /// Until when the secret before the present one signs, where a rotation is under way.
+    pub previous: Option<When>,
     /// When the old secret ends: seconds, words, whether chosen.
     pub overlaps: Vec<(u64, &'static str, bool)>,
     /// What is wrong.
@@ -293,6 +317,8 @@ pub struct TestPage {
     pub url: String,
     /// Where the form goes.
     pub action: String,
+    /// What makes a form that is sent twice, without scripts, do it once.
+    pub token: String,
     /// The event types to choose from: name, whether chosen.
     pub event_types: Vec<(String, bool)>,
     /// What came of the test that was just sent.

@@ -8,7 +8,7 @@ use keybell_app::App;
 use keybell_app::keys::OVERLAP_DEFAULT;
 use keybell_app::webhooks::Webhook;
 use keybell_core::Problem;
-use keybell_core::grant::ManageWebhooks;
+use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 
 use super::form::manageable;
 use super::{head, list_of, secret};
@@ -16,7 +16,7 @@ use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::Errors;
+use crate::ui::view::parts::{Errors, When};
 use crate::ui::view::webhooks::{RotateSecretPage, WebhookPart};
 use crate::ui::{first_time, once, overlap, page, page_refused};
 
@@ -26,7 +26,7 @@ pub(super) async fn ask(
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
     let webhook = manageable(&app, &here, &id).await?;
-    Ok(page(&view(&app, &here, &webhook, OVERLAP_DEFAULT, Errors::default()))?)
+    Ok(page(&view(&app, &here, &webhook, OVERLAP_DEFAULT, Errors::default()).await?)?)
 }
 
 pub(super) async fn rotate(
@@ -39,7 +39,7 @@ pub(super) async fn rotate(
     let webhook = manageable(&app, &here, &id).await?;
     let Some(overlap) = overlap::chosen(&form) else {
         let (errors, problem) = errors_of(Problem::field("overlap_seconds", "required", "choose one"))?;
-        return Ok(page_refused(&view(&app, &here, &webhook, OVERLAP_DEFAULT, errors), &problem)?);
+        return Ok(page_refused(&view(&app, &here, &webhook, OVERLAP_DEFAULT, errors).await?, &problem)?);
     };
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         let secret = format!("{}/{}/signing-secret?done=again", list_of(&here), webhook.id);
@@ -55,20 +55,28 @@ pub(super) async fn rotate(
         }
         Err(problem) => {
             let (errors, problem) = errors_of(problem)?;
-            Ok(page_refused(&view(&app, &here, &webhook, overlap, errors), &problem)?)
+            Ok(page_refused(&view(&app, &here, &webhook, overlap, errors).await?, &problem)?)
         }
     }
 }
 
-fn view(app: &App, here: &Inside, webhook: &Webhook, overlap: Duration, errors: Errors) -> RotateSecretPage {
+async fn view(
+    app: &App,
+    here: &Inside,
+    webhook: &Webhook,
+    overlap: Duration,
+    errors: Errors,
+) -> Result<RotateSecretPage, Problem> {
+    let previous = app.signing_overlap_ends(here.grant::<ReadWebhooks>()?, webhook.id).await?;
     let href = format!("{}/{}", list_of(here), webhook.id);
-    RotateSecretPage {
+    Ok(RotateSecretPage {
         frame: here.frame(Section::Webhooks),
         head: head(here, webhook, Some(WebhookPart::SigningSecret)),
         action: format!("{href}/signing-secret/rotate"),
         back: format!("{href}/signing-secret"),
         token: form_token(app),
+        previous: previous.map(When::near),
         overlaps: overlap::choices(overlap),
         errors,
-    }
+    })
 }

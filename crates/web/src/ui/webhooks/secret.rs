@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use keybell_app::App;
 use keybell_app::webhooks::{SIGNING_SECRETS_MAX, ShownSecret, Webhook};
-use keybell_core::grant::ManageWebhooks;
+use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
 
 use super::{head, list_of, webhook_of};
 use crate::problem::Answer;
@@ -26,7 +26,9 @@ pub(super) async fn ask(
     Path((_, id)): Path<(String, String)>,
 ) -> Answer<Response> {
     let webhook = webhook_of(&app, &here, &id).await?;
-    Ok(page(&SecretPage { token: form_token(&app), ..view(&here, &webhook, None) })?)
+    let previous = app.signing_overlap_ends(here.grant::<ReadWebhooks>()?, webhook.id).await?;
+    let (token, previous) = (form_token(&app), previous.map(When::near));
+    Ok(page(&SecretPage { previous, token, ..view(&here, &webhook, None) })?)
 }
 
 pub(super) async fn reveal(
@@ -47,14 +49,21 @@ pub(super) async fn reveal(
 }
 
 pub(super) fn view(here: &Inside, webhook: &Webhook, secrets: Option<Vec<ShownSecret>>) -> SecretPage {
+    let several = secrets.as_ref().is_some_and(|secrets| secrets.len() > 1);
     let shown = |(id, secret): (&&'static str, ShownSecret)| {
-        let field = CopyField::new(id, "Signing secret", secret.secret.reveal());
+        let label = match secret.expires_at {
+            Some(_) => "Old signing secret",
+            None if several => "New signing secret",
+            None => "Signing secret",
+        };
+        let field = CopyField::new(id, label, secret.secret.reveal());
         (field, When::at(secret.created_at), secret.expires_at.map(When::at))
     };
     SecretPage {
         frame: here.frame(Section::Webhooks),
         head: head(here, webhook, Some(WebhookPart::SigningSecret)),
         secrets: secrets.map(|secrets| FIELD_IDS.iter().zip(secrets).map(shown).collect()),
+        previous: None,
         token: String::new(),
         may_reveal: here.may::<ManageWebhooks>(&webhook.created_by.id),
     }

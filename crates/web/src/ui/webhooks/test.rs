@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 use keybell_app::App;
 use keybell_app::deliveries::Attempt;
@@ -18,12 +18,12 @@ use crate::request_id::RequestId;
 use crate::ui::deliveries::shown;
 use crate::ui::event_stream::wants_events;
 use crate::ui::fields::Form;
-use crate::ui::signed::Inside;
+use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::AttemptView;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::Errors;
-use crate::ui::view::webhooks::TestPage;
-use crate::ui::{page, page_refused};
+use crate::ui::view::webhooks::{TestPage, WebhookPart};
+use crate::ui::{first_time, once, page, page_refused};
 
 pub(super) async fn ask(
     State(app): State<App>,
@@ -48,8 +48,15 @@ pub(super) async fn send(
     if wants_events(&headers) {
         return Ok(told(app, grant, webhook.id, event_type, request));
     }
-    let chosen = event_type.as_deref().unwrap_or_default();
-    match app.test_webhook(grant, webhook.id, event_type.as_deref()).await {
+    // Without scripts only: a script that asks for events knows what it sent, and sends another test when it is told to.
+    let Some(under_way) = first_time(&app, &here, &form).await? else {
+        let ask = format!("{}/{}/test?done=again", list_of(&here), webhook.id);
+        return Ok(Redirect::to(&ask).into_response());
+    };
+    let chosen = form.one("event_type");
+    let (sender, id) = (app.clone(), webhook.id);
+    let tested = async move { sender.test_webhook(grant, id, event_type.as_deref()).await };
+    match once(&app, under_way, tested).await {
         Ok(attempt) => {
             let outcome = Some(shown_test(attempt));
             Ok(page(&view(&app, &here, webhook, chosen, outcome, Errors::default())?)?)
@@ -79,9 +86,10 @@ fn view(
     let names = event_type_names(app)?;
     Ok(TestPage {
         frame: here.frame(Section::Webhooks),
-        head: head(here, &webhook, None),
+        head: head(here, &webhook, Some(WebhookPart::Test)),
         url: webhook.url,
         action: format!("{}/{}/test", list_of(here), webhook.id),
+        token: form_token(app),
         event_types: names.into_iter().map(|name| (name.clone(), name == chosen)).collect(),
         outcome,
         errors,

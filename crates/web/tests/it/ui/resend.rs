@@ -52,7 +52,10 @@ async fn a_delivery_is_made_again_from_its_page() {
     let receiver = Receiver::start(|_| Reply::status(200));
     let (_, mut browser, page) = delivered(&app, &receiver, 1).await;
     let one = browser.open(&page.link("portfolio.updated")).await.is(200);
-    let again = browser.send(&one.form("Resend")).await.is(200);
+    let life: Vec<String> = one.all("ol.life > li").iter().map(|part| part.text().collect()).collect();
+    assert!(life[0].starts_with("Occurred 23 Nov 2026") && life[1].starts_with("Accepted"), "{life:?}");
+    let form = one.form("Resend");
+    let again = browser.send(&form).await.is(200);
     assert!(again.text().contains("The delivery is made again."), "{}", again.text());
     let requests = receiver.wait_for(2, PATIENCE).await;
     assert_eq!(requests[0].header("webhook-id"), requests[1].header("webhook-id"));
@@ -63,6 +66,16 @@ async fn a_delivery_is_made_again_from_its_page() {
         "{}",
         one.text()
     );
+
+    let twice = browser.send(&form).await.is(200);
+    assert!(
+        twice.text().contains("it was done once") && !twice.text().contains("Attempt 3"),
+        "{}",
+        twice.text()
+    );
+    browser.send(&twice.form("Resend")).await.is(200);
+    let requests = receiver.wait_for(3, PATIENCE).await;
+    assert_eq!(requests.len(), 3, "once for each time that the page was asked");
 }
 
 #[tokio::test]
@@ -80,10 +93,17 @@ async fn ticked_deliveries_are_made_again_and_the_filter_stays() {
     let form = page.form("Resend the ticked ones");
     let none = browser.send(&form).await.is(200);
     assert!(none.text().contains("No delivery was ticked"), "{}", none.text());
-    let some = browser.send(&form.ticked("delivery", &ids[0]).ticked("delivery", &ids[2])).await.is(200);
+    let form = form.ticked("delivery", &ids[0]).ticked("delivery", &ids[2]);
+    let some = browser.send(&form).await.is(200);
     assert!(some.text().contains("These deliveries are made again."), "{}", some.text());
     assert!(some.path.contains("status=succeeded"), "{}", some.path);
     receiver.wait_for(5, PATIENCE).await;
+    until(&mut browser, &page.path, |page| page.all("tbody tr").len() == 3).await;
+
+    let twice = browser.send(&form).await.is(200);
+    assert!(twice.text().contains("it was done once"), "{}", twice.text());
+    assert!(twice.path.contains("status=succeeded"), "{}", twice.path);
+    assert_eq!(twice.all("tbody tr").len(), 3, "none is made again: {}", twice.text());
 }
 
 #[tokio::test]
@@ -95,6 +115,7 @@ async fn all_that_a_filter_means_are_made_again_once_after_the_page_said_how_man
     assert!(page.text().contains(" ms"), "{}", page.text());
     let ask = browser.open(&page.link("Resend all that fit this filter")).await.is(200);
     assert!(ask.text().contains("Resend these 3 deliveries?"), "{}", ask.text());
+    assert_eq!(ask.all("dl.pairs dd")[0].text().collect::<String>(), "Succeeded");
     let list = page.path.split('?').next().expect("a path").to_owned();
     let later = browser.open(&format!("{list}/resend?status=succeeded&from=2026-11-23T12:01")).await.is(200);
     assert!(later.text().contains("Nothing to resend"), "{}", later.text());
@@ -192,7 +213,8 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     let webhook = browser.open(&list).await.link("Warehouse");
     let webhook = browser.open(&webhook).await.is(200);
     let ask = browser.open(&webhook.link("Send test")).await.is(200);
-    let tested = browser.send(&ask.form("Send test").with("event_type", "portfolio.updated")).await.is(200);
+    let form = ask.form("Send test").with("event_type", "portfolio.updated");
+    let tested = browser.send(&form).await.is(200);
     for told in [
         "The endpoint answered 418",
         "<i>short and stout</i>",
@@ -205,9 +227,22 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
     ] {
         assert!(tested.text().contains(told), "{told}: {}", tested.text());
     }
+    let copied = |id: &str| {
+        assert_eq!(tested.all(&format!("button[data-copy='{id}'][hidden]")).len(), 1, "{id}");
+        tested.all(&format!("code#{id}"))[0].text().collect::<String>()
+    };
+    assert_eq!(copied("answer-1-body"), "<i>short and stout</i>");
+    assert!(copied("request-1-raw").starts_with(r#"{"id":"test_"#));
+    assert!(copied("request-1-body").starts_with("{\n"));
     assert!(!tested.answer.text().contains("<i>"));
     let sent = receiver.wait_for(1, PATIENCE).await.remove(0);
     assert!(sent.header("webhook-id").is_some_and(|id| id.starts_with("test_")));
+    let twice = browser.send(&form).await.is(200);
+    assert!(twice.text().contains("it was done once"), "{}", twice.text());
+    assert!(!twice.text().contains("The endpoint answered"), "{}", twice.text());
+    let another = browser.send(&tested.form("Send another test")).await.is(200);
+    assert!(another.text().contains("The endpoint answered 418"), "{}", another.text());
+    assert_eq!(receiver.wait_for(2, PATIENCE).await.len(), 2, "one for each time that it was meant");
     let told = browser.send_for_events(&ask.form("Send test").with("event_type", "portfolio.updated")).await;
     assert_eq!(told.header("content-type"), "text/event-stream", "{}", told.text());
     assert!(told.text().starts_with("event: sending\n"), "{}", told.text());
@@ -229,7 +264,8 @@ async fn a_test_shows_what_was_sent_and_what_came_back() {
         "{}",
         told.text()
     );
-    let unknown = browser.send(&ask.form("Send test").with("event_type", "memo.written")).await;
+    let unknown = another.form("Send another test").with("event_type", "memo.written");
+    let unknown = browser.send(&unknown).await;
     assert!(
         unknown.status >= 400 && unknown.text().contains("no event type of that name"),
         "{}",

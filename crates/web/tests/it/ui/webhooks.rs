@@ -2,10 +2,14 @@
 
 use keybell_core::Role;
 use keybell_testkit::app::TestApp;
+use keybell_testkit::receiver::{Receiver, Reply};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use super::browser::{Browser, Page};
 
+/// How long a delivery may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 const LIST: &str = "/settings/advanced/developer/webhooks";
 
 /// A workspace with a catalogue, its id, and its owner's browser at the list of webhooks.
@@ -55,7 +59,8 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
         .with("header_value", "hunter2")
         .ticked("header_secret", "0");
     let secret = browser.send(&form).await.is(200);
-    assert!(secret.text().contains("The webhook was created."), "{}", secret.text());
+    let told = "The webhook was created. Its signing secret can be revealed below.";
+    assert!(secret.text().contains(told) && !secret.text().contains("rotation"), "{}", secret.text());
     let made = only(&app, &workspace).await;
     assert_eq!(
         made["events"],
@@ -73,6 +78,7 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
 
     let revealed = browser.send(&secret.form("Reveal")).await.is(200);
     assert!(revealed.value("secret-1").starts_with("whsec_"));
+    assert_eq!(revealed.all("label[for=secret-1]")[0].text().collect::<String>(), "Signing secret");
     let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
     let one = browser.open(&list.link("Warehouse")).await.is(200);
     assert!(one.text().contains("(secret)") && !one.answer.text().contains("hunter2"), "{}", one.text());
@@ -165,6 +171,13 @@ async fn a_signing_secret_is_rotated_with_an_overlap_and_once() {
     assert_eq!(rotated.value("secret-2"), old);
     assert_ne!(rotated.value("secret-1"), old);
     assert!(rotated.text().contains("signs until"), "{}", rotated.text());
+    let label = |id: &str| rotated.all(&format!("label[for={id}]"))[0].text().collect::<String>();
+    assert_eq!((&*label("secret-1"), &*label("secret-2")), ("New signing secret", "Old signing secret"));
+    let until = "A rotation is under way: the old secret signs beside the new one until 23 Nov 2026, 13:00";
+    let masked = browser.open(&secret).await.is(200);
+    assert!(masked.text().contains(until), "{}", masked.text());
+    let under_way = browser.open(&ask).await.is(200);
+    assert!(under_way.text().contains("A rotation is under way"), "{}", under_way.text());
     let again = browser.send(&form).await.is(200);
     assert!(again.text().contains("it was done once"), "{}", again.text());
     browser.send(&form.without("overlap")).await.is(422);
@@ -240,20 +253,53 @@ async fn each_page_of_a_webhook_leads_to_its_others() {
     let own = browser.open(&page.path).await.link("Warehouse");
     let guest = app.member(&workspace, Role::Guest).await;
     let mut guest = Browser::signed_in(&app, &guest);
-    let parts = ["Overview", "Deliveries", "Settings", "Signing secret", "Verify"];
+    let parts = ["Overview", "Deliveries", "Settings", "Signing secret", "Verify", "Send test"];
     let mut path = own.clone();
     for part in parts {
         let open = browser.open(&path).await.is(200);
-        path = open.link(&format!("{part} of Warehouse"));
+        let joined_by = if part == "Send test" { "to" } else { "of" };
+        path = open.link(&format!("{part} {joined_by} Warehouse"));
         let open = browser.open(&path).await.is(200);
         let current: String = open.all("nav[aria-label='Webhook'] [aria-current]")[0].text().collect();
-        assert_eq!(current, format!("{part} of Warehouse"));
+        assert_eq!(current, format!("{part} {joined_by} Warehouse"));
         assert_eq!(
             open.all("nav[aria-label='Developer'] [aria-current]")[0].text().collect::<String>(),
             "Webhooks"
         );
     }
     let seen = guest.open(&own).await.is(200);
-    assert_eq!(seen.all("nav[aria-label='Webhook'] a").len(), parts.len() - 1);
-    assert!(!seen.offers("Settings of Warehouse"));
+    assert_eq!(seen.all("nav[aria-label='Webhook'] a").len(), parts.len() - 2);
+    assert!(!seen.offers("Settings of Warehouse") && !seen.offers("Send test"));
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_tried_again_has_not_ended_and_one_that_fails_is_marked() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let receiver = Receiver::start(|_| Reply::status(500));
+    let new = json!({ "name": "Hook", "url": receiver.url("/"), "events": ["*"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), new).await.done(201);
+    let cell = |list: &Page, label: &str| {
+        list.all(&format!("td[data-label='{label}']"))[0].text().collect::<String>().trim().to_owned()
+    };
+    let list = browser.open(&page.path).await.is(200);
+    assert_eq!(cell(&list, "Last delivery"), "None yet");
+    assert_eq!(list.all("td[data-label=Status] .badge.good .mark").len(), 1, "beside the switch");
+
+    app.app.start_engine(&[tokio::runtime::Handle::current()]).await.expect("it starts once");
+    let event = json!({ "type": "portfolio.updated", "data": {} });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/events"), event).await.done(202);
+    receiver.wait_for(1, PATIENCE).await;
+    let failing = async {
+        loop {
+            let list = browser.open(&page.path).await.is(200);
+            if cell(&list, "Status").ends_with("Failing") {
+                break list;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let list = tokio::time::timeout(PATIENCE, failing).await.expect("the attempt is written down");
+    assert_eq!(cell(&list, "Last delivery"), "None has ended yet");
+    assert_eq!(list.all("td[data-label=Status] .badge.bad .mark").len(), 1, "beside the switch");
 }
