@@ -1,5 +1,6 @@
 //! The keyboard: what a person does who has no pointer, and what they have to see while they do it.
 
+use serde_json::json;
 use thirtyfour::{By, Key, TypingData, WebElement};
 
 use crate::browser::Browser;
@@ -20,6 +21,15 @@ impl Browser {
     pub(crate) async fn keys(&self, keys: impl Into<TypingData>) {
         let typed = self.driver.action_chain().send_keys(keys).perform().await;
         typed.expect("a keyboard can be used");
+    }
+
+    /// Presses Enter where the focus is on a link, which opens when the key goes down. What the key writes is told to the browser
+    /// by `WebDriver` after that: on a busy machine it comes to the page that was opened, and presses there what has the focus.
+    pub(crate) async fn enter_at_link(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({"type": kind, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+            self.devtools("Input.dispatchKeyEvent", key).await;
+        }
     }
 
     /// Presses `key` while Control is held.
@@ -122,6 +132,6 @@ impl Browser {
         } else {
             self.tab_to(Role::Link, entry).await;
         }
-        self.keys(Key::Enter).await;
+        self.enter_at_link().await;
     }
 }

@@ -36,6 +36,9 @@ impl Person {
             Hand::Pointer => self.browser.click(role, name).await,
             Hand::Keyboard => {
                 self.browser.tab_to(role, name).await;
+                if role == Role::Link {
+                    return self.browser.enter_at_link().await;
+                }
                 let ticks = matches!(role, Role::CheckBox | Role::Switch);
                 self.browser.keys(if ticks { Key::Space } else { Key::Enter }).await;
             }
