@@ -11,8 +11,8 @@ use keybell_core::{Code, Problem};
 
 use super::packed::Packing;
 use super::view::access::{ClosedPage, ProblemPage};
+use super::view::form::Errors;
 use super::view::frame::{Door, Frame};
-use super::view::parts::Errors;
 use super::{assets, page};
 use crate::csrf;
 use crate::problem::{self, Failed};

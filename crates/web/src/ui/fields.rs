@@ -10,7 +10,7 @@ use keybell_app::App;
 use keybell_app::idempotency::Fingerprint;
 use keybell_core::{Code, Problem};
 
-use super::view::parts::Errors;
+use super::view::form::Errors;
 use crate::body;
 use crate::problem::Failed;
 

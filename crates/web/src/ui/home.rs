@@ -10,8 +10,8 @@ use keybell_core::grant::{ManageWorkspace, ReadWorkspace};
 
 use super::fields::{TypedForm, errors_of};
 use super::signed::{Inside, Signed};
+use super::view::form::{CopyField, Errors, Field};
 use super::view::frame::Section;
-use super::view::parts::{CopyField, Errors, Field};
 use super::view::workspace::{GeneralPage, WorkspacePage, WorkspacesPage};
 use super::{page, page_refused};
 use crate::problem::{Answer, Failed};

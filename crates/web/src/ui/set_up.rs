@@ -12,7 +12,7 @@ use super::around::door;
 use super::fields::{TypedForm, errors_of};
 use super::sign_in::{Sender, gone, welcome};
 use super::view::access::SetUpPage;
-use super::view::parts::{Errors, Field};
+use super::view::form::{Errors, Field};
 use super::{page, page_refused};
 use crate::problem::Answer;
 use crate::routes::Routes;

@@ -12,7 +12,7 @@ use super::around::door;
 use super::fields::{Fields, TypedForm};
 use super::signed::Signed;
 use super::view::access::{LinkPage, SignInPage};
-use super::view::parts::Field;
+use super::view::form::Field;
 use super::{page, page_refused};
 use crate::extract::{origin, session_cookie_name};
 use crate::problem::Answer;

@@ -13,8 +13,9 @@ use crate::problem::Answer;
 use crate::ui::deliveries::Webhooks;
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::events::{EventPage, ResendForm};
+use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{CopyField, When};
+use crate::ui::view::parts::When;
 use crate::ui::{catalogue, deliveries, page, pretty};
 
 pub(super) async fn one(

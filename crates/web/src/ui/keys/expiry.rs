@@ -58,7 +58,7 @@ pub(super) fn chosen(form: &Fields, now: Timestamp) -> Result<Expiry, FieldError
     }
 }
 
-/// What a field of days can hold of what was sent, like [`number`](crate::ui::view::parts::number).
+/// What a field of days can hold of what was sent, like [`number`](crate::ui::view::form::number).
 pub(super) fn shown(day: &str) -> &str {
     if end_of(day).is_ok() { day } else { "" }
 }

@@ -19,9 +19,9 @@ use super::{expiry, list_of, manageable};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::form::{Errors, Field, number};
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{EditedKey, KeyAgainPage, KeyFormPage, LimitRow, ScopeGroup};
-use crate::ui::view::parts::{Errors, Field, number};
 use crate::ui::{first_time, once, page, page_refused};
 
 /// Empty lines for rate limits after those that are there.

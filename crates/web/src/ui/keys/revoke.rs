@@ -16,9 +16,10 @@ use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, grouped};
 use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::Inside;
+use crate::ui::view::form::Errors;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::RevokePage;
-use crate::ui::view::parts::{Errors, When};
+use crate::ui::view::parts::When;
 use crate::ui::{page, page_refused};
 
 /// How long after its last use a key counts as in use, in seconds: its name has to be typed then.

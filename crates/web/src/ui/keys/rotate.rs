@@ -16,9 +16,10 @@ use super::{list_of, manageable, old_secret};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::form::Errors;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyAgainPage, RotatePage};
-use crate::ui::view::parts::{Errors, When};
+use crate::ui::view::parts::When;
 use crate::ui::{first_time, once, overlap, page, page_refused};
 
 pub(super) async fn ask(

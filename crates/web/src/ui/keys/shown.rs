@@ -10,9 +10,10 @@ use super::list_of;
 use crate::envelope::base_url;
 use crate::ui::page;
 use crate::ui::signed::Inside;
+use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::NewKeyPage;
-use crate::ui::view::parts::{CopyField, When};
+use crate::ui::view::parts::When;
 
 pub(super) fn shown_once(
     app: &App,

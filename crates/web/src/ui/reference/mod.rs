@@ -22,7 +22,7 @@ use self::section::{Section, sections};
 use super::around::door;
 use super::assets::fingerprint;
 use super::fields::Fields;
-use super::view::parts::CopyField;
+use super::view::form::CopyField;
 use super::view::reference::{Contents, ContentsSection, Prose, SectionPage, StartPage};
 use crate::envelope::base_url;
 use crate::problem::Answer;

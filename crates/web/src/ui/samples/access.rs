@@ -4,8 +4,9 @@ use super::{Sample, at, drawn};
 use crate::ui::view::access::{
     ClosedPage, LinkPage, ProblemPage, SessionRow, SessionsPage, SetUpPage, SignInPage,
 };
+use crate::ui::view::form::Field;
 use crate::ui::view::frame::{Frame, Section};
-use crate::ui::view::parts::{Field, When};
+use crate::ui::view::parts::When;
 
 impl Sample<'_> {
     pub(super) fn access_pages(&self) -> Vec<(&'static str, String)> {

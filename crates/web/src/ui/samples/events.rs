@@ -4,8 +4,9 @@ use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::catalogue::{CatalogueGroup, CataloguePage, CatalogueRow, EventTypePage, ExampleView};
 use crate::ui::view::events::{EventPage, EventRow, EventsPage, ResendForm};
 use crate::ui::view::filter::TimeFilter;
+use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{CopyField, When};
+use crate::ui::view::parts::When;
 
 impl Sample<'_> {
     pub(super) fn period(&self) -> [TimeFilter; 2] {

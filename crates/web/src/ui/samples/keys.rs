@@ -2,12 +2,13 @@
 
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::download;
+use crate::ui::view::form::{CopyField, Field};
 use crate::ui::view::frame::{Frame, Section};
 use crate::ui::view::keys::{
     EditedKey, KeyAgainPage, KeyFormPage, KeyPage, KeyRow, KeysPage, LimitRow, NewKeyPage, OldSecret,
     RevokePage, RotatePage, ScopeGroup,
 };
-use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
+use crate::ui::view::parts::{Badge, Choice, Tone, When};
 
 impl Sample<'_> {
     pub(super) fn key_row(&self, name: &str, id: &str, status: Badge, used: bool) -> KeyRow {

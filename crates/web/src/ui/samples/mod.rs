@@ -12,8 +12,8 @@ mod workspace;
 use askama::Template;
 use keybell_core::{FieldError, Timestamp};
 
+use super::view::form::Errors;
 use super::view::frame::{AssetLinks, Door, Frame, Here, Section};
-use super::view::parts::Errors;
 
 const DEVELOPER: &str = "/w/ws_06dhtsbh1nxwk8n6s4c3v9r7e0/settings/advanced/developer";
 

@@ -1,7 +1,7 @@
 //! The API reference.
 
 use super::{Sample, drawn};
-use crate::ui::view::parts::CopyField;
+use crate::ui::view::form::CopyField;
 use crate::ui::view::reference::{
     Contents, ContentsSection, FieldRow, Fields, Method, Operation, Prose, Reply, SectionPage, Shape,
     StartPage,

@@ -2,8 +2,9 @@
 
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::view::deliveries::AttemptView;
+use crate::ui::view::form::{CopyField, Field};
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{Badge, Choice, CopyField, Field, Tone, When};
+use crate::ui::view::parts::{Badge, Choice, Tone, When};
 use crate::ui::view::verify::{Sample as Program, VerifyPage};
 use crate::ui::view::webhooks::{
     DeletePage, EventGroup, HeaderRow, Health, RotateSecretPage, SecretPage, TestPage, WebhookFormPage,

@@ -3,8 +3,9 @@
 use super::{DEVELOPER, Sample, at, drawn};
 use crate::ui::download;
 use crate::ui::view::audit_log::{AuditChange, AuditLogPage, AuditRow};
+use crate::ui::view::form::{CopyField, Field};
 use crate::ui::view::frame::{Frame, Section};
-use crate::ui::view::parts::{CopyField, Field, When};
+use crate::ui::view::parts::When;
 use crate::ui::view::workspace::{
     GeneralPage, MemberRow, MembersPage, OverviewPage, WorkspacePage, WorkspacesPage,
 };

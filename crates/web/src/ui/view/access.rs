@@ -2,8 +2,9 @@
 
 use askama::Template;
 
+use super::form::{Errors, Field};
 use super::frame::{Door, Frame};
-use super::parts::{Errors, Field, Icon, When};
+use super::parts::{Icon, When};
 
 /// The form to sign in.
 #[derive(Template)]

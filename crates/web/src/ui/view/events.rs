@@ -4,8 +4,9 @@ use askama::Template;
 
 use super::deliveries::DeliveryRow;
 use super::filter::TimeFilter;
+use super::form::CopyField;
 use super::frame::Frame;
-use super::parts::{CopyField, Icon, When};
+use super::parts::{Icon, When};
 
 /// The events of the workspace.
 #[derive(Template)]

@@ -2,8 +2,9 @@
 
 use askama::Template;
 
+use super::form::{CopyField, Errors, Field};
 use super::frame::Frame;
-use super::parts::{Badge, Choice, CopyField, Download, Errors, Field, Icon, Lately, When};
+use super::parts::{Badge, Choice, Download, Icon, Lately, When};
 use crate::ui::charts::Chart;
 
 /// The list of API keys.

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod deliveries;
 pub mod events;
 pub mod filter;
+pub mod form;
 pub mod frame;
 pub mod keys;
 pub mod parts;

@@ -5,8 +5,9 @@ use std::fmt::{self, Display, Formatter};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::form::CopyField;
 use super::frame::Door;
-use super::parts::{CopyField, Icon};
+use super::parts::Icon;
 
 /// The first page: what is true of every call, and all of them in a list.
 #[derive(Template)]

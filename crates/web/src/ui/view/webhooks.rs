@@ -4,8 +4,9 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::deliveries::AttemptView;
+use super::form::{CopyField, Errors, Field};
 use super::frame::Frame;
-use super::parts::{Badge, Choice, CopyField, Errors, Field, Icon, Lately, Tone, When};
+use super::parts::{Badge, Choice, Icon, Lately, Tone, When};
 use crate::ui::charts::Chart;
 
 /// The head of a webhook's pages: whose they are, and the way from one to the other.

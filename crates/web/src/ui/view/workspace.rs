@@ -3,8 +3,9 @@
 
 use askama::Template;
 
+use super::form::{CopyField, Errors, Field};
 use super::frame::Frame;
-use super::parts::{CopyField, Errors, Field, Icon, When};
+use super::parts::{Icon, When};
 use crate::ui::charts::Chart;
 
 /// Which workspace?

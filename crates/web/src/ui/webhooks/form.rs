@@ -16,8 +16,8 @@ use super::{head, list_of, picker, webhook_of};
 use crate::problem::Answer;
 use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::form::{Errors, Field};
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{Errors, Field};
 use crate::ui::view::webhooks::{WebhookFormPage, WebhookPart};
 use crate::ui::{first_time, once, page, page_refused};
 

@@ -18,8 +18,9 @@ use crate::ui::fields::Fields;
 use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
+use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{CopyField, Lately, When};
+use crate::ui::view::parts::{Lately, When};
 use crate::ui::view::webhooks::{WebhookPage, WebhookPart, WebhookRow, WebhooksPage};
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {

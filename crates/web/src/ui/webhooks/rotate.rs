@@ -15,8 +15,9 @@ use super::{head, list_of, secret};
 use crate::problem::Answer;
 use crate::ui::fields::{Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::form::Errors;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{Errors, When};
+use crate::ui::view::parts::When;
 use crate::ui::view::webhooks::{RotateSecretPage, WebhookPart};
 use crate::ui::{first_time, once, overlap, page, page_refused};
 

@@ -11,8 +11,9 @@ use super::{head, list_of, webhook_of};
 use crate::problem::Answer;
 use crate::ui::fields::Form;
 use crate::ui::signed::{Inside, form_token};
+use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::{CopyField, When};
+use crate::ui::view::parts::When;
 use crate::ui::view::webhooks::{SecretPage, WebhookPart};
 use crate::ui::{first_time, once, page};
 

@@ -20,8 +20,8 @@ use crate::ui::event_stream::wants_events;
 use crate::ui::fields::Form;
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::deliveries::AttemptView;
+use crate::ui::view::form::Errors;
 use crate::ui::view::frame::Section;
-use crate::ui::view::parts::Errors;
 use crate::ui::view::webhooks::{TestPage, WebhookPart};
 use crate::ui::{first_time, once, page, page_refused};
 

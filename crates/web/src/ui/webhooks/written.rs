@@ -9,7 +9,7 @@ use keybell_core::{Code, Problem};
 use serde_json::Map;
 
 use crate::ui::fields::Fields;
-use crate::ui::view::parts::Errors;
+use crate::ui::view::form::Errors;
 use crate::ui::view::webhooks::HeaderRow;
 
 /// Empty rows for headers after those that are there: enough without scripts, and a page that is sent back has more.
