@@ -96,6 +96,8 @@ impl Connection {
 
     /// Sends such statements, and does not wait. How they ended is not told.
     pub(super) fn control_soon(&mut self, text: &str) -> Result<(), Error> {
+        // Where nothing was asked, nobody wants to know how what was to go before it ended.
+        self.wire.before = None;
         drop(self.wire.wait(self.client.simple_query_raw(text))?);
         self.wire.flush()
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use keybell_core::grant::Origin;
-use keybell_core::{ActorRef, AuditId, Timestamp, WorkspaceId};
+use keybell_core::{ActorRef, AuditId, Timestamp};
 use keybell_store::ops::audit::{self, AuditFact, ListEntries};
 use keybell_store::{Op, Store, StoreError, Tx};
 
 use crate::engine::{Engine, NOW, on_both_engines};
+use crate::furniture::{WORKSPACE, all_entries};
 
-const WORKSPACE: WorkspaceId = WorkspaceId::from_bytes([1; 16]);
 /// Entries, one a second: of two actors in turn, to five targets in turn. One in ten is of a rare action.
 const ENTRIES: u8 = 40;
 /// So many rows a look.
@@ -60,17 +60,7 @@ async fn filled(engine: &Engine) -> Store {
 }
 
 fn everything() -> ListEntries {
-    ListEntries {
-        workspace: WORKSPACE,
-        below: AuditId::from_bytes([0xff; 16]),
-        from: None,
-        until: None,
-        actor_id: None,
-        action: None,
-        target_id: None,
-        rows: i64::from(ENTRIES) + 1,
-        looked_at_max: LOOKED_AT_MAX,
-    }
+    ListEntries { looked_at_max: LOOKED_AT_MAX, ..all_entries() }
 }
 
 async fn one_filter_and_a_time_find_everything_in_one_look(engine: Engine) {

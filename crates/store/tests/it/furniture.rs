@@ -4,7 +4,7 @@ use keybell_core::grant::Origin;
 use keybell_core::payload::ContentType;
 use keybell_core::{ActorRef, AuditId, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::Store;
-use keybell_store::ops::audit::AuditFact;
+use keybell_store::ops::audit::{AuditFact, ListEntries};
 use keybell_store::ops::webhooks::{InsertWebhook, StoredWebhook, WebhookRecord};
 use keybell_store::ops::workspaces::{InsertWorkspace, Workspace};
 
@@ -26,6 +26,21 @@ pub(crate) fn fact(number: u8) -> AuditFact {
         target_kind: "webhook",
         target_id: String::new(),
         changes_json: "{}".to_owned(),
+    }
+}
+
+/// All entries of the audit log of [`WORKSPACE`], at once.
+pub(crate) fn all_entries() -> ListEntries {
+    ListEntries {
+        workspace: WORKSPACE,
+        below: AuditId::from_bytes([0xff; 16]),
+        from: None,
+        until: None,
+        actor_id: None,
+        action: None,
+        target_id: None,
+        rows: 100,
+        looked_at_max: 100,
     }
 }
 

@@ -14,6 +14,7 @@ use keybell_store::ops::sessions::{
 };
 
 use crate::engine::{Engine, NOW, on_both_engines};
+use crate::furniture::{WORKSPACE, all_entries};
 
 on_both_engines! {
     a_setup_link_makes_one_owner_however_often_it_is_used_at_once
@@ -26,7 +27,6 @@ on_both_engines! {
 }
 
 const HOUR: Duration = Duration::from_hours(1);
-const WORKSPACE: WorkspaceId = WorkspaceId::from_bytes([1; 16]);
 
 fn session(number: u8) -> NewSession {
     let expires_at = NOW + HOUR * 24;
@@ -215,31 +215,20 @@ async fn the_audit_log_is_read_newest_first_by_what_it_is_asked_for(engine: Engi
         let add = AddMember { place, account, by: by.clone(), origin, fact: fact(number, "member.added") };
         assert!(store.write(add).await.expect("written"));
     }
-    let all = || ListEntries {
-        workspace: WORKSPACE,
-        below: AuditId::from_bytes([0xff; 16]),
-        from: None,
-        until: None,
-        actor_id: None,
-        action: None,
-        target_id: None,
-        rows: 10,
-        looked_at_max: 10,
-    };
     let read = async |list: ListEntries| {
         let entries = store.read(list).await.expect("read").found;
         entries.iter().map(|entry| entry.at.since(NOW).as_secs()).collect::<Vec<_>>()
     };
-    assert_eq!(read(all()).await, [5, 4, 3, 2, 1]);
-    assert_eq!(read(ListEntries { rows: 2, ..all() }).await, [5, 4]);
-    assert_eq!(read(ListEntries { below: entry_id(4), ..all() }).await, [3, 2, 1]);
-    assert_eq!(read(ListEntries { actor_id: Some("kb_op_1".into()), ..all() }).await, [5, 4, 3, 2]);
-    assert_eq!(read(ListEntries { action: Some("workspace.created".into()), ..all() }).await, [1]);
-    assert_eq!(read(ListEntries { target_id: Some("target 0".into()), ..all() }).await, [4, 2]);
-    assert_eq!(read(ListEntries { from: Some(at(2)), until: Some(at(4)), ..all() }).await, [3, 2]);
+    assert_eq!(read(all_entries()).await, [5, 4, 3, 2, 1]);
+    assert_eq!(read(ListEntries { rows: 2, ..all_entries() }).await, [5, 4]);
+    assert_eq!(read(ListEntries { below: entry_id(4), ..all_entries() }).await, [3, 2, 1]);
+    assert_eq!(read(ListEntries { actor_id: Some("kb_op_1".into()), ..all_entries() }).await, [5, 4, 3, 2]);
+    assert_eq!(read(ListEntries { action: Some("workspace.created".into()), ..all_entries() }).await, [1]);
+    assert_eq!(read(ListEntries { target_id: Some("target 0".into()), ..all_entries() }).await, [4, 2]);
+    assert_eq!(read(ListEntries { from: Some(at(2)), until: Some(at(4)), ..all_entries() }).await, [3, 2]);
     let other = WorkspaceId::from_bytes([2; 16]);
-    assert_eq!(read(ListEntries { workspace: other, ..all() }).await, [0; 0]);
-    let entry = store.read(ListEntries { rows: 1, ..all() }).await.expect("read").found.remove(0);
+    assert_eq!(read(ListEntries { workspace: other, ..all_entries() }).await, [0; 0]);
+    let entry = store.read(ListEntries { rows: 1, ..all_entries() }).await.expect("read").found.remove(0);
     assert_eq!((entry.source_address.as_deref(), &*entry.request_id), (Some("2001:db8::1"), "req_1"));
     assert_eq!((entry.by, entry.at), (by, Timestamp::from_seconds(NOW.seconds() + 5)));
 }

@@ -14,7 +14,7 @@ use keybell_store::ops::webhook_health::{
 use keybell_store::ops::webhooks::{DisabledReason, GetWebhook};
 
 use crate::engine::{Engine, NOW, on_both_engines};
-use crate::furniture::{URL, WEBHOOK, WORKSPACE, furnished};
+use crate::furniture::{URL, WEBHOOK, WORKSPACE, all_entries, furnished};
 
 on_both_engines! {
     of_two_nodes_that_judge_the_same_failure_one_warns_and_one_disables
@@ -62,17 +62,7 @@ async fn failed(store: &Store, hours: u32, number: u8) -> Judged {
 
 /// The actions in the audit log and the types of events, the newest first.
 async fn written(store: &Store) -> (Vec<String>, Vec<String>) {
-    let entries = ListEntries {
-        workspace: WORKSPACE,
-        below: AuditId::from_bytes([0xff; 16]),
-        from: None,
-        until: None,
-        actor_id: Some("keybell".to_owned()),
-        action: None,
-        target_id: None,
-        rows: 100,
-        looked_at_max: 100,
-    };
+    let entries = ListEntries { actor_id: Some("keybell".to_owned()), ..all_entries() };
     let entries = store.read(entries).await.expect("entries can be read").found;
     let events = ListEvents {
         workspace: WORKSPACE,

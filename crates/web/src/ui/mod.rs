@@ -6,6 +6,7 @@
 mod around;
 mod assets;
 mod audit_log;
+mod back;
 mod between;
 mod catalogue;
 pub mod charts;

@@ -12,6 +12,7 @@ use tokio::{join, try_join};
 
 use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::between::Between;
 use crate::ui::download;
 use crate::ui::fields::Fields;
@@ -41,7 +42,7 @@ pub(super) const FILTERS: [&str; 7] =
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let grant = here.grant::<ReadDeliveries>()?;
     let between = Between::read(&query);
-    let filter = filter(&query);
+    let filter = filter(&query, &between);
     let webhook_id = filter.webhook;
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
@@ -73,7 +74,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         live: (!is_later_page && between.until.is_none())
             .then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
-        back: may_resend.then(|| address("", &kept, query.some("cursor").as_deref())),
+        back: may_resend.then(|| Back::at(list.clone(), &FILTERS, &query).said()),
         token: form_token(&app),
         download: (!deliveries.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
         deliveries,
@@ -100,23 +101,23 @@ pub(in crate::ui) async fn latest_of(
 }
 
 /// What the address, or a form that has it along, filters by.
-pub(super) fn filter(fields: &Fields) -> DeliveryFilter {
-    let Between { from, until, .. } = Between::read(fields);
+pub(super) fn filter(fields: &Fields, between: &Between) -> DeliveryFilter {
     DeliveryFilter {
         webhook: fields.some("webhook_id").and_then(|id| WebhookId::parse(&id)),
         event: fields.some("event_id").and_then(|id| EventId::parse(&id).ok()),
         event_type: fields.some("event_type"),
         status: DeliveryStatus::parse(fields.one("status")),
         response_class: ResponseClass::parse(fields.one("answer")),
-        from,
-        until,
+        from: between.from,
+        until: between.until,
     }
 }
 
 /// What was filtered by; refused where a word of it is not understood, since without it more would be meant than is.
 pub(super) fn strictly(fields: &Fields) -> Result<DeliveryFilter, Problem> {
-    Between::read(fields).refuse_what_is_no_time()?;
-    let filter = filter(fields);
+    let between = Between::read(fields);
+    between.refuse_what_is_no_time()?;
+    let filter = filter(fields, &between);
     let understood = [
         ("webhook_id", filter.webhook.is_some()),
         ("event_id", filter.event.is_some()),

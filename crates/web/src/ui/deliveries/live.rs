@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::list::filter;
 use super::{Webhooks, row};
 use crate::problem::Answer;
+use crate::ui::between::Between;
 use crate::ui::event_stream::event_stream;
 use crate::ui::fields::Fields;
 use crate::ui::signed::Inside;
@@ -31,8 +32,8 @@ use crate::ui::view::parts::When;
 const EVERY: Duration = Duration::from_secs(1);
 /// A look that takes long is made as much more rarely: live views together leave the readers to everybody else.
 const REST_PER_LOOK: u32 = 20;
-/// How far back a look goes from when the view began: what is older changes unseen, and a filter that fits next to nothing does not read the whole log
-/// once a second.
+/// How far back a look goes from when the view began: what is older changes unseen, and a filter that fits next to nothing
+/// does not read the whole log once a second.
 const LOOKS_BACK: Duration = Duration::from_hours(1);
 /// Deliveries that are looked at: more in a second than anybody reads. What is further down changes unseen until the page is
 /// loaded again.
@@ -96,7 +97,7 @@ pub(super) async fn live(State(app): State<App>, here: Inside, query: Fields) ->
     here.grant::<ReadDeliveries>()?;
     let view = app.begin_live_view(here.place.workspace)?;
     let webhooks = Webhooks::of(&app, &here).await?;
-    let filter = filter(&query);
+    let filter = filter(&query, &Between::read(&query));
     let from = filter.from.max(Some(app.now().before(LOOKS_BACK)));
     let filter = DeliveryFilter { from, ..filter };
     let looking = Looking {

@@ -10,6 +10,7 @@ use keybell_core::{Code, DeliveryId, Grant, Problem};
 use super::list::{FILTERS, strictly};
 use super::{Webhooks, badge, list_of};
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::fields::{Fields, Form};
 use crate::ui::listed::{address, kept};
 use crate::ui::signed::{Inside, form_token};
@@ -52,12 +53,7 @@ pub(super) async fn these(State(app): State<App>, here: Inside, form: Form) -> A
     }
     here.grant::<ManageWebhooks>()?;
     let done = these_once(&app, &here, &form, ticked).await?;
-    // Where the list was, by its own words only: nobody leads elsewhere by a form.
-    let back = Fields::read(form.one("back").trim_start_matches('?').as_bytes());
-    let mut said = kept(&back, &FILTERS);
-    said.push(("done", done.to_owned()));
-    let cursor = back.some("cursor");
-    Ok(Redirect::to(&address(&list_of(&here), &said, cursor.as_deref())).into_response())
+    Ok(Redirect::to(&Back::of(list_of(&here), &FILTERS, &form).done(done)).into_response())
 }
 
 /// Makes them again, unless the form was sent before; what is to be said of it.

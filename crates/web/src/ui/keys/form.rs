@@ -12,11 +12,11 @@ use keybell_core::key::{ApiKey, Environment, RateLimit};
 use keybell_core::{Code, FieldError, Problem, scope};
 use serde_json::Map;
 
-use super::back::Back;
 use super::expiry::Expiry;
 use super::shown::shown_once;
-use super::{expiry, list_of, manageable};
+use super::{back, expiry, list_of, manageable};
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::form::{Errors, Field, number};
@@ -66,7 +66,7 @@ pub(super) async fn new(State(app): State<App>, here: Inside, query: Fields) -> 
         networks: String::new(),
         limits: Vec::new(),
         token: form_token(&app),
-        back: Back::of(&here, &query),
+        back: back(&here, &query),
     };
     Ok(page(&view(&app, &here, None, written, Errors::default())?)?)
 }
@@ -101,7 +101,7 @@ pub(super) async fn edit(
     query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    let written = Written::of(&key, Back::of(&here, &query));
+    let written = Written::of(&key, back(&here, &query));
     Ok(page(&view(&app, &here, Some(&key), written, Errors::default())?)?)
 }
 
@@ -163,7 +163,7 @@ impl Written {
             networks: form.lines("allowed_networks"),
             limits: limits.filter(|limit| !limit.limit.is_empty() || !limit.name.is_empty()).collect(),
             token: form.one("token").to_owned(),
-            back: Back::of(here, form),
+            back: back(here, form),
         }
     }
 

@@ -8,10 +8,10 @@ use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::{ApiKey, Counts, Environment, KeyStatus};
 
-use super::back::Back;
 use super::{list_of, old_secret};
 use crate::envelope::base_url;
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, grouped};
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, chosen, kept};
@@ -75,7 +75,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
             })
             .collect(),
         may_create: here.grant::<ManageKeys>().is_ok(),
-        back: Back::at(&here, &query).query(),
+        back: Back::at(list_of(&here), &FILTERS, &query).query(),
         download,
         older,
         is_later_page,

@@ -1,6 +1,5 @@
 //! The pages of API keys.
 
-mod back;
 mod end_overlap;
 mod expiry;
 mod file;
@@ -16,6 +15,8 @@ use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::{ApiKey, PreviousSecret};
 use keybell_core::{Code, Problem, Timestamp};
 
+use super::back::Back;
+use super::fields::Fields;
 use super::signed::Inside;
 use crate::routes::Routes;
 
@@ -30,6 +31,11 @@ pub(super) fn routes() -> Routes<App> {
         .form(&format!("{KEYS}/{{key}}/revoke"), revoke::ask, revoke::revoke)
         .form(&format!("{KEYS}/{{key}}/rotate"), rotate::ask, rotate::rotate)
         .deed(&format!("{KEYS}/{{key}}/end-overlap"), end_overlap::end)
+}
+
+/// Where in the list the link or the form came from.
+fn back(here: &Inside, said: &Fields) -> Back {
+    Back::of(list_of(here), &list::FILTERS, said)
 }
 
 /// Where the list is.

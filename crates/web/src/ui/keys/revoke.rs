@@ -10,9 +10,9 @@ use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::ApiKey;
 use keybell_core::{Problem, Timestamp};
 
-use super::back::Back;
-use super::{list_of, manageable};
+use super::{back, list_of, manageable};
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::charts::{Outcomes, grouped};
 use crate::ui::fields::{Fields, TypedForm, errors_of};
 use crate::ui::signed::Inside;
@@ -32,7 +32,7 @@ pub(super) async fn ask(
     query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    let back = Back::of(&here, &query);
+    let back = back(&here, &query);
     Ok(page(&view(&app, &here, &back, key, "", Errors::default()).await?)?)
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn revoke(
     TypedForm(form): TypedForm,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let back = Back::of(&here, &form);
+    let back = back(&here, &form);
     let key = manageable(&app, &here, &id).await?;
     // Asked again, since the key may have been used after the page was shown.
     let in_use = is_in_use(key.last_used_at, app.now());

@@ -10,10 +10,10 @@ use keybell_core::Problem;
 use keybell_core::grant::ManageKeys;
 use keybell_core::key::ApiKey;
 
-use super::back::Back;
 use super::shown::shown_once;
-use super::{list_of, manageable, old_secret};
+use super::{back, list_of, manageable, old_secret};
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::fields::{Fields, Form, errors_of};
 use crate::ui::signed::{Inside, form_token};
 use crate::ui::view::form::Errors;
@@ -29,7 +29,7 @@ pub(super) async fn ask(
     query: Fields,
 ) -> Answer<Response> {
     let key = manageable(&app, &here, &id).await?;
-    let back = Back::of(&here, &query);
+    let back = back(&here, &query);
     Ok(page(&view(&app, &here, &back, key, OVERLAP_DEFAULT, Errors::default()))?)
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn rotate(
     form: Form,
 ) -> Answer<Response> {
     let grant = here.grant::<ManageKeys>()?;
-    let back = Back::of(&here, &form);
+    let back = back(&here, &form);
     let key = manageable(&app, &here, &id).await?;
     let Some(overlap) = overlap::chosen(&form) else {
         let (errors, problem) = errors_of(Problem::field("overlap_seconds", "required", "choose one"))?;

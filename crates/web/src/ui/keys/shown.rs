@@ -5,9 +5,9 @@ use keybell_app::App;
 use keybell_app::keys::IssuedKey;
 use keybell_core::Problem;
 
-use super::back::Back;
 use super::list_of;
 use crate::envelope::base_url;
+use crate::ui::back::Back;
 use crate::ui::page;
 use crate::ui::signed::Inside;
 use crate::ui::view::form::CopyField;

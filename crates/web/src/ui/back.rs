@@ -1,13 +1,9 @@
-//! The way back to the list of keys as somebody had it, with its filter and its page, through the forms that a row leads to.
+//! The way back to a list as somebody had it, with its filter and its page, through the forms that it leads to.
 
-use crate::ui::fields::Fields;
-use crate::ui::listed::{address, kept};
-use crate::ui::signed::Inside;
+use super::fields::Fields;
+use super::listed::{address, kept};
 
-use super::list::FILTERS;
-use super::list_of;
-
-/// Where in the list somebody was: by the list's own words only, so that nobody leads elsewhere by a link or a form.
+/// Where in a list somebody was: by the list's own words only, so that nobody leads elsewhere by a link or a form.
 pub(super) struct Back {
     list: String,
     kept: Vec<(&'static str, String)>,
@@ -15,14 +11,14 @@ pub(super) struct Back {
 }
 
 impl Back {
-    /// What `query` says of the list itself.
-    pub(super) fn at(here: &Inside, query: &Fields) -> Back {
-        Back { list: list_of(here), kept: kept(query, &FILTERS), cursor: query.cursor() }
+    /// What `query` says of the list at `list` itself, whose filter has the parameters `filters`.
+    pub(super) fn at(list: String, filters: &[&'static str], query: &Fields) -> Back {
+        Back { list, kept: kept(query, filters), cursor: query.cursor() }
     }
 
     /// What a link or a form says of it, in its field `back`.
-    pub(super) fn of(here: &Inside, said: &Fields) -> Back {
-        Back::at(here, &Fields::read(said.one("back").trim_start_matches('?').as_bytes()))
+    pub(super) fn of(list: String, filters: &[&'static str], said: &Fields) -> Back {
+        Back::at(list, filters, &Fields::read(said.one("back").trim_start_matches('?').as_bytes()))
     }
 
     /// The list as it was.
