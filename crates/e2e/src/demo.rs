@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use keybell_testkit::installation::{Profile, binary, free_address};
+use tempfile::TempDir;
 
 use crate::api::Api;
 
@@ -19,14 +20,18 @@ pub struct Demo {
     said: Vec<String>,
     /// Kept so that what it says later has somewhere to go.
     _lines: Lines<BufReader<ChildStdout>>,
+    /// Where it makes its own folder, which it cannot remove when it is killed.
+    _folder: TempDir,
 }
 
 impl Demo {
     /// Starts it, and waits until it says what to try.
     pub fn start() -> Demo {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let port = free_address().expect("there is a free port").port().min(PORT_MAX);
         let mut child = Command::new(binary(Profile::Debug).expect("keybell can be built"))
             .args(["demo", "--port", &port.to_string(), "--month", "1h"])
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -34,7 +39,7 @@ impl Demo {
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let said: Vec<String> =
             lines.by_ref().map_while(Result::ok).take_while(|line| line != READY).collect();
-        let demo = Demo { child, said, _lines: lines };
+        let demo = Demo { child, said, _lines: lines, _folder: folder };
         assert!(
             demo.said.iter().any(|line| line.contains("http://")),
             "the demo ended; it said {:#?}",
