@@ -46,11 +46,15 @@ pub(super) struct Wire {
 }
 
 impl Connection {
-    /// Connects. Blocks the thread, which must not be driving asynchronous work.
-    pub(super) fn connect(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// Connects, with `session` as further options of the session. Blocks the thread, which must not be driving asynchronous
+    /// work.
+    pub(super) fn connect(
+        config: &Config,
+        session: &str,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let mut config = config.clone();
-        config.options(format!("{} {SESSION}", config.get_options().unwrap_or_default()).trim());
+        config.options(format!("{} {SESSION} {session}", config.get_options().unwrap_or_default()).trim());
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }

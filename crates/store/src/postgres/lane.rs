@@ -3,8 +3,12 @@
 //! A writing lane takes all that wait and runs them in one transaction, so that they share the wait for the disk. If one of
 //! them fails or meets another transaction, all is rolled back and each is run alone: operations are values, and can be run
 //! again. A savepoint each would cost every operation two round trips to spare the rare one.
+//!
+//! A reading lane takes one at a time, and runs it without a transaction, since most queries are one statement, which sees
+//! one snapshot by itself. A query that asks for a second one is run again with a transaction around both, and from then on
+//! at once so.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -56,7 +60,7 @@ impl Purpose {
     /// Begins a transaction that is strict enough for all the jobs.
     fn begin(self, jobs: &[Box<dyn Job>]) -> &'static str {
         match self {
-            Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Purpose::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ",
             Purpose::Write if jobs.iter().any(|job| job.isolation() == Isolation::Alone) => {
                 "BEGIN ISOLATION LEVEL SERIALIZABLE"
             }
@@ -65,6 +69,14 @@ impl Purpose {
             }
             // In one message, so that it costs no round trip.
             Purpose::Write => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit TO OFF",
+        }
+    }
+
+    /// What its sessions are set to besides.
+    fn session(self) -> &'static str {
+        match self {
+            Purpose::Read => "-c default_transaction_read_only=on",
+            Purpose::Write => "",
         }
     }
 
@@ -84,6 +96,8 @@ pub(super) struct Lane {
     counters: Arc<Counters>,
     connection: Option<Connection>,
     connected_before: bool,
+    /// The queries that ask for more than one statement, by name, as far as it was seen.
+    several: BTreeSet<&'static str>,
     /// Whether the last try of any lane to connect failed. From then on nobody waits for a connection: whoever comes is told
     /// at once.
     down: Arc<AtomicBool>,
@@ -112,7 +126,8 @@ impl Lane {
         counters: Arc<Counters>,
         down: Arc<AtomicBool>,
     ) -> Self {
-        Lane { purpose, config, queue, counters, connection: None, connected_before: false, down }
+        let several = BTreeSet::new();
+        Lane { purpose, config, queue, counters, connection: None, connected_before: false, several, down }
     }
 
     /// Serves the queue until it is closed and empty.
@@ -199,7 +214,20 @@ impl Lane {
         self.connect()?;
         let began = Instant::now();
         let connection = self.connection.as_mut().expect("it was connected just now");
-        let ended = transaction(connection, &self.counters, self.purpose, jobs);
+        let alone = match &mut *jobs {
+            [query] if self.purpose == Purpose::Read && !self.several.contains(query.name()) => {
+                let ended = statement(connection, &self.counters, query);
+                if ended.is_none() {
+                    self.several.insert(query.name());
+                }
+                ended
+            }
+            _ => None,
+        };
+        let ended = match alone {
+            Some(ended) => ended,
+            None => transaction(connection, &self.counters, self.purpose, jobs),
+        };
         if self.purpose == Purpose::Write {
             stats::transaction(jobs.len(), began);
         }
@@ -217,7 +245,7 @@ impl Lane {
         let started = Instant::now();
         let mut pause = RECONNECT_PAUSE;
         loop {
-            match Connection::connect(&self.config) {
+            match Connection::connect(&self.config, self.purpose.session()) {
                 Ok(connection) => {
                     count(&self.counters.reconnects, usize::from(self.connected_before));
                     self.connected_before = true;
@@ -254,6 +282,17 @@ impl Lane {
     }
 }
 
+/// Runs a query of one statement, without a transaction around it. `None` where it asked for more: nothing of it counts then.
+fn statement(connection: &mut Connection, counters: &Counters, job: &mut Box<dyn Job>) -> Option<Ended> {
+    let mut tx = PostgresTx::of_one_statement(connection, counters, job.name());
+    let good = job.attempt(&mut tx);
+    if tx.has_asked_for_more() {
+        return None;
+    }
+    let failure = tx.failure();
+    Some(failed(job, good, failure).unwrap_or(Ended::Committed))
+}
+
 /// Runs the jobs in one transaction.
 fn transaction(
     connection: &mut Connection,
@@ -270,19 +309,13 @@ fn transaction(
         return ended_by(Failure::of(&error), "begin a transaction", error);
     }
     for job in jobs {
-        let name = job.name();
-        let mut tx = PostgresTx::new(connection, counters, name);
+        let mut tx = PostgresTx::new(connection, counters, job.name());
         let good = job.attempt(&mut tx);
-        let ended = match tx.failure() {
-            None if good => continue,
-            Some(Failure::Lost) => return Ended::Lost(Shared::lost("run an operation")),
-            Some(Failure::Conflict) => Ended::Conflict(conflict()),
-            Some(Failure::Unavailable | Failure::Statement) if good => {
-                job.refuse(went_on(name));
-                Ended::Refused
-            }
-            _ => Ended::Refused,
-        };
+        let failure = tx.failure();
+        let Some(ended) = failed(job, good, failure) else { continue };
+        if matches!(ended, Ended::Lost(_)) {
+            return ended;
+        }
         // Where this fails, the connection is lost, and with it the transaction.
         drop(connection.control("ROLLBACK"));
         return ended;
@@ -298,6 +331,21 @@ fn transaction(
             Failure::Lost => Ended::Over(Shared::new("commit; whether it was done is not known", error)),
             failure => ended_by(failure, "commit", error),
         },
+    }
+}
+
+/// How a job ended that failed, or whose statements did; `None` where all went well.
+fn failed(job: &mut Box<dyn Job>, good: bool, failure: Option<Failure>) -> Option<Ended> {
+    let name = job.name();
+    match failure {
+        None if good => None,
+        Some(Failure::Lost) => Some(Ended::Lost(Shared::lost("run an operation"))),
+        Some(Failure::Conflict) => Some(Ended::Conflict(conflict())),
+        Some(Failure::Unavailable | Failure::Statement) if good => {
+            job.refuse(went_on(name));
+            Some(Ended::Refused)
+        }
+        _ => Some(Ended::Refused),
     }
 }
 

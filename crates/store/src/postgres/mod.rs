@@ -60,7 +60,7 @@ pub(crate) fn migrate(
     options: &OpenOptions,
 ) -> Result<Vec<Migration>, OpenError> {
     let work = || {
-        let connection = Connection::connect(config).map_err(OpenError::unusable(
+        let connection = Connection::connect(config, "").map_err(OpenError::unusable(
             database,
             "its server cannot be reached, or refuses the connection",
         ))?;

@@ -17,6 +17,20 @@ pub(super) struct PostgresTx<'t> {
     counters: &'t Counters,
     operation: &'static str,
     failure: Option<Failure>,
+    extent: Extent,
+}
+
+/// What is open on the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// A transaction, until its end is asked for.
+    Transaction,
+    /// Nothing: a statement would be a transaction by itself.
+    Nothing,
+    /// Nothing any more, since a statement was run.
+    Ended,
+    /// The same, and another statement was asked for, which would not see the snapshot of the first.
+    TooShort,
 }
 
 impl<'t> PostgresTx<'t> {
@@ -26,7 +40,21 @@ impl<'t> PostgresTx<'t> {
         counters: &'t Counters,
         operation: &'static str,
     ) -> Self {
-        PostgresTx { connection, counters, operation, failure: None }
+        PostgresTx { connection, counters, operation, failure: None, extent: Extent::Transaction }
+    }
+
+    /// The same where no transaction is open: a view that one statement can be run in.
+    pub(super) fn of_one_statement(
+        connection: &'t mut Connection,
+        counters: &'t Counters,
+        operation: &'static str,
+    ) -> Self {
+        PostgresTx { extent: Extent::Nothing, ..Self::new(connection, counters, operation) }
+    }
+
+    /// Whether more was asked for than the one statement. Whatever the operation gave, nothing of it counts then.
+    pub(super) fn has_asked_for_more(&self) -> bool {
+        self.extent == Extent::TooShort
     }
 
     /// What went wrong first, if anything did. The transaction does nothing more then.
@@ -51,6 +79,15 @@ impl<'t> PostgresTx<'t> {
         arguments: usize,
         text: impl FnOnce() -> String,
     ) -> Result<Statement, StoreError> {
+        self.extent = match self.extent {
+            Extent::Transaction => Extent::Transaction,
+            Extent::Nothing => Extent::Ended,
+            Extent::Ended | Extent::TooShort => {
+                self.extent = Extent::TooShort;
+                let source = "it needs a transaction for its second statement";
+                return Err(StoreError::Failed { operation: self.operation, source: source.into() });
+            }
+        };
         count(&self.counters.statements, 1);
         let statement = self.connection.prepare(address, text).map_err(|error| self.fail(name, error))?;
         let wanted = statement.params().len();
