@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::catalogue::Catalogue;
 use crate::problems::of_store;
+use crate::webhooks::NamedWebhook;
 use crate::webhooks::seals::Seals;
 
 /// Webhooks read at once at the start.
@@ -28,6 +29,10 @@ pub struct LiveWebhook {
     pub id: WebhookId,
     /// The workspace it belongs to.
     pub workspace: WorkspaceId,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Who made it, by their id.
+    pub created_by_id: Arc<str>,
     /// Where its requests go.
     pub url: Url,
     /// Which events it wants.
@@ -71,6 +76,8 @@ impl LiveWebhook {
         Ok(LiveWebhook {
             id: record.id,
             workspace: record.workspace,
+            name: record.name.as_str().into(),
+            created_by_id: record.created_by.id.as_str().into(),
             url: Url::parse(&record.url).map_err(|error| of_webhook("URL", &error))?,
             selection: Selection::parse(&record.events).map_err(|error| of_webhook("events", &error))?,
             content_type: record.content_type,
@@ -144,6 +151,16 @@ impl Registry {
         by_workspace.get(&workspace)?.iter().find(|webhook| webhook.id == id).cloned()
     }
 
+    /// What the webhooks of `workspace` are called.
+    pub(crate) fn names(&self, workspace: WorkspaceId) -> Vec<NamedWebhook> {
+        let by_workspace = self.by_workspace.pin();
+        by_workspace
+            .get(&workspace)
+            .into_iter()
+            .flat_map(|webhooks| webhooks.iter().map(NamedWebhook::of))
+            .collect()
+    }
+
     /// How many webhooks there are.
     pub fn len(&self) -> usize {
         self.by_workspace.pin().values().map(|webhooks| webhooks.len()).sum()
@@ -214,6 +231,8 @@ mod tests {
         LiveWebhook {
             id: WEBHOOK,
             workspace: WORKSPACE,
+            name: path.into(),
+            created_by_id: "person".into(),
             url: Url::parse("https://example.com").and_then(|url| url.join(path)).expect("it is a URL"),
             selection: Selection::parse(&["*".to_owned()]).expect("it is a selection"),
             content_type: ContentType::Json,
@@ -232,6 +251,18 @@ mod tests {
 
     fn path(registry: &Registry) -> Option<String> {
         registry.get(WORKSPACE, WEBHOOK).map(|webhook| webhook.url.path().to_owned())
+    }
+
+    #[test]
+    fn names_are_those_of_the_newest_versions_in_one_workspace() {
+        let registry = registry();
+        registry.put(webhook("/1", 1));
+        registry.put(webhook("/2", 2));
+        registry.switch_off(WORKSPACE, WEBHOOK, Timestamp::from_seconds(3));
+        let named =
+            NamedWebhook { id: WEBHOOK, name: "/2".into(), enabled: false, created_by_id: "person".into() };
+        assert_eq!(registry.names(WORKSPACE), [named]);
+        assert!(registry.names(WorkspaceId::from_bytes([9; 16])).is_empty());
     }
 
     #[test]

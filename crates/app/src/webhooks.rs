@@ -20,19 +20,20 @@ use keybell_core::signature::SigningSecret;
 use keybell_core::{Code, Grant, Problem, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::signing_secrets::{ShowSecrets, Shown};
 use keybell_store::ops::webhooks::{
-    Changed, CountWebhooks, DeleteWebhook, GetWebhook, ListWebhooks, NamesOfWebhooks, StoredWebhook,
+    Changed, CountWebhooks, DeleteWebhook, GetWebhook, ListWebhooks, StoredWebhook,
 };
 use serde_json::json;
 
 pub use create::NewWebhook;
 pub use edit::WebhookPatch;
 pub use fields::{NewHeader, RATE_LIMIT_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
-pub use keybell_store::ops::webhooks::{DisabledReason, NamedWebhook, WebhookRateLimit};
+pub use keybell_store::ops::webhooks::{DisabledReason, WebhookRateLimit};
 pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX, SIGNING_SECRETS_MAX};
 pub use shown::{ShownHeader, Webhook, WebhookStatus};
 
-use crate::page::{COUNTED_MAX, Counted, PAGE_LIMIT_MAX};
+use crate::page::{COUNTED_MAX, Counted};
 use crate::problems::of_store;
+use crate::registry::LiveWebhook;
 use crate::{App, Listing, Page};
 use seals::Seals;
 
@@ -49,6 +50,30 @@ pub struct ShownSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A webhook as lists of other things speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedWebhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Who made it, by their id.
+    pub created_by_id: Arc<str>,
+}
+
+impl NamedWebhook {
+    pub(crate) fn of(webhook: &Arc<LiveWebhook>) -> NamedWebhook {
+        NamedWebhook {
+            id: webhook.id,
+            name: Arc::clone(&webhook.name),
+            enabled: webhook.enabled,
+            created_by_id: Arc::clone(&webhook.created_by_id),
+        }
+    }
+}
+
 impl App {
     /// The webhooks of a workspace, newest first.
     pub async fn list_webhooks(
@@ -63,10 +88,9 @@ impl App {
         Ok(page.listing(found, |webhook: &Webhook| webhook.id.to_string()))
     }
 
-    /// What the newest webhooks of the workspace are called, as many as a page may have.
-    pub async fn webhook_names(&self, grant: Grant<ReadWebhooks>) -> Result<Vec<NamedWebhook>, Problem> {
-        let names = NamesOfWebhooks { workspace: grant.workspace(), rows: i64::from(PAGE_LIMIT_MAX) };
-        self.store().read(names).await.map_err(of_store)
+    /// What the webhooks of the workspace are called, from memory.
+    pub fn webhook_names(&self, grant: &Grant<ReadWebhooks>) -> Vec<NamedWebhook> {
+        self.registry().names(grant.workspace())
     }
 
     /// How many webhooks the workspace has.

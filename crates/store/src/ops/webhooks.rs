@@ -56,7 +56,6 @@ statements! {
                   failing_several = 0, failing_warned_at = NULL WHERE workspace_id = $1 AND id = $2";
     DELETE = "DELETE FROM webhooks WHERE workspace_id = $1 AND id = $2 \
               AND (CAST($3 AS TEXT) IS NULL OR created_by_id = $3)";
-    NAMES = "SELECT id, name, enabled, created_by_id FROM webhooks WHERE workspace_id = $1 ORDER BY id DESC LIMIT $2";
     COUNT = "SELECT COUNT(*), COUNT(CASE WHEN w.enabled = 1 AND w.failing_since IS NULL THEN 1 END) FROM \
              (SELECT enabled, failing_since FROM webhooks WHERE workspace_id = $1 ORDER BY id LIMIT $2) w";
     CREATED_BY = "SELECT created_by_id FROM webhooks WHERE workspace_id = $1 AND id = $2";
@@ -345,44 +344,6 @@ pub(super) fn maker(
     id: WebhookId,
 ) -> Result<Option<String>, StoreError> {
     tx.first(&CREATED_BY, &[(&workspace).into(), (&id).into()], |row| Ok(row.text(0)?.to_owned()))
-}
-
-/// A webhook as lists of other things speak of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedWebhook {
-    /// Its id.
-    pub id: WebhookId,
-    /// Its name.
-    pub name: String,
-    /// Whether it is switched on.
-    pub enabled: bool,
-    /// Who made it, by their id.
-    pub created_by_id: String,
-}
-
-/// The names of a workspace's webhooks, newest first.
-#[derive(Debug)]
-pub struct NamesOfWebhooks {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Most webhooks to give.
-    pub rows: i64,
-}
-
-impl Query for NamesOfWebhooks {
-    const NAME: &'static str = "webhooks.names";
-    type Out = Vec<NamedWebhook>;
-
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        tx.all(&NAMES, &[(&self.workspace).into(), self.rows.into()], |row| {
-            Ok(NamedWebhook {
-                id: row.id(0)?,
-                name: row.text(1)?.to_owned(),
-                enabled: row.bool(2)?,
-                created_by_id: row.text(3)?.to_owned(),
-            })
-        })
-    }
 }
 
 /// How many webhooks a workspace has.

@@ -117,9 +117,6 @@ pub(super) const STEPS: &[Step] = &[
             |list| format!("{:?}", list.into_iter().map(summary).collect::<Vec<_>>()),
         )
     }),
-    ("webhooks.names", |dice| {
-        read(webhooks::NamesOfWebhooks { workspace: dice.workspace(), rows: 1 + dice.small(3) })
-    }),
     ("webhooks.count", |dice| {
         read(webhooks::CountWebhooks { workspace: dice.workspace(), rows: 1 + dice.small(3) })
     }),

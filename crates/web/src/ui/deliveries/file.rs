@@ -21,7 +21,7 @@ struct Deliveries {
 
 /// The file of what the list's page shows by the same filter.
 pub(super) async fn download(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
-    let deliveries = Deliveries { filter: strictly(&query)?, webhooks: Webhooks::of(&app, &here).await? };
+    let deliveries = Deliveries { filter: strictly(&query)?, webhooks: Webhooks::of(&app, &here)? };
     let list = list_of(&here);
     Ok(download::file(app, here, &query, &list, &FILTERS, deliveries).await?)
 }

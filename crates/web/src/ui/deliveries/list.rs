@@ -8,7 +8,6 @@ use keybell_core::event::EventId;
 use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
 use keybell_core::id::kind;
 use keybell_core::{Problem, WebhookId};
-use tokio::{join, try_join};
 
 use super::{Webhooks, list_of, of_webhook, row};
 use crate::problem::Answer;
@@ -47,8 +46,8 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let found = app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?);
-    let (webhooks, found) = join!(Webhooks::of(&app, &here), found);
-    let (webhooks, (found, problem)) = (webhooks?, loaded(found)?);
+    let (found, problem) = loaded(found.await)?;
+    let webhooks = Webhooks::of(&app, &here)?;
     let (list, looked_to) = (list_of(&here), looked_to::<kind::Delivery, _>(&found));
     let kept = kept(&query, &FILTERS);
     let whole = webhook_id.map_or_else(|| list.clone(), |id| of_webhook(&here, id));
@@ -95,8 +94,8 @@ pub(in crate::ui) async fn latest_of(
 ) -> Result<Vec<DeliveryRow>, Problem> {
     let filter = DeliveryFilter { webhook: Some(webhook), ..DeliveryFilter::default() };
     let page = Page::new(Some(LATEST), None)?;
-    let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page);
-    let (listing, webhooks) = try_join!(listing, Webhooks::of(app, here))?;
+    let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
+    let webhooks = Webhooks::of(app, here)?;
     Ok(listing.data.into_iter().map(|delivery| row(here, &webhooks, delivery)).collect())
 }
 

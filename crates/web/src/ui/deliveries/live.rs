@@ -96,7 +96,7 @@ struct Looking {
 pub(super) async fn live(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     here.grant::<ReadDeliveries>()?;
     let view = app.begin_live_view(here.place.workspace)?;
-    let webhooks = Webhooks::of(&app, &here).await?;
+    let webhooks = Webhooks::of(&app, &here)?;
     let filter = filter(&query, &Between::read(&query));
     let from = filter.from.max(Some(app.now().before(LOOKS_BACK)));
     let filter = DeliveryFilter { from, ..filter };
@@ -156,7 +156,7 @@ impl Looking {
     async fn check(&mut self) -> Result<(), Problem> {
         self.here.check_again(&self.app).await?;
         self.here.grant::<ReadDeliveries>()?;
-        self.webhooks = Webhooks::of(&self.app, &self.here).await?;
+        self.webhooks = Webhooks::of(&self.app, &self.here)?;
         Ok(())
     }
 

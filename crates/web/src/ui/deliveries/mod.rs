@@ -56,15 +56,15 @@ pub(super) fn of_event(here: &Inside, event: &str) -> String {
 pub(super) struct Webhooks(HashMap<WebhookId, NamedWebhook>);
 
 impl Webhooks {
-    /// As many as a page has.
-    pub(super) async fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
-        let names = app.webhook_names(here.grant::<ReadWebhooks>()?).await?;
+    /// All of them.
+    pub(super) fn of(app: &App, here: &Inside) -> Result<Webhooks, Problem> {
+        let names = app.webhook_names(&here.grant::<ReadWebhooks>()?);
         Ok(Webhooks(names.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
     }
 
     /// A webhook's name, or its id where it has been deleted.
     pub(super) fn name(&self, webhook: WebhookId) -> String {
-        self.get(webhook).map_or_else(|| webhook.to_string(), |webhook| webhook.name.clone())
+        self.get(webhook).map_or_else(|| webhook.to_string(), |webhook| webhook.name.as_ref().to_owned())
     }
 
     /// A webhook that has not been deleted.

@@ -96,7 +96,7 @@ pub(super) async fn ask(State(app): State<App>, here: Inside, query: Fields) -> 
     let grant = here.grant::<ManageWebhooks>()?;
     let filter = strictly(&query)?;
     let status = filter.status.filter(|status| *status != DeliveryStatus::Pending).ok_or(Code::NotFound)?;
-    let webhooks = Webhooks::of(&app, &here).await?;
+    let webhooks = Webhooks::of(&app, &here)?;
     let mut about = vec![("Status", badge(status).word)];
     about.extend(filter.webhook.map(|id| ("Webhook", webhooks.name(id))));
     about.extend(filter.event_type.clone().map(|name| ("Event type", name)));

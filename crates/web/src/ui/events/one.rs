@@ -26,7 +26,7 @@ pub(super) async fn one(
     let grant = here.grant::<ReadPayloads>()?;
     let id = EventId::parse(&id).map_err(|_| Code::NotFound)?;
     let found = app.event(grant, id.clone()).await?;
-    let webhooks = Webhooks::of(&app, &here).await?;
+    let webhooks = Webhooks::of(&app, &here)?;
     let filter = DeliveryFilter { event: Some(id), ..DeliveryFilter::default() };
     let sent = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, Page::default()).await?.data;
     let event = found.event;
