@@ -53,6 +53,11 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
         text: include_str!("../migrations/0007_audit_log_filters.sql"),
     },
     Migration { number: 8, name: "plain_counts", text: include_str!("../migrations/0008_plain_counts.sql") },
+    Migration {
+        number: 9,
+        name: "counts_in_parts",
+        text: include_str!("../migrations/0009_counts_in_parts.sql"),
+    },
 ];
 
 /// Where the applied steps are remembered; in the same words as the steps.

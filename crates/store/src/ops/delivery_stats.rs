@@ -1,36 +1,44 @@
 //! How deliveries went: counts of attempts by webhook, for each workspace and each minute, hour and day.
 //!
-//! Kept as [`usage`](super::usage) is: a row holds the counts of all webhooks of a workspace in one value.
+//! Kept as [`usage`](super::usage) is: a row holds the counts of many webhooks of a workspace in one value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 
-use super::numbers::{self, CORRUPT};
+use super::counts::numbers::{self, CORRUPT};
+use super::counts::parts::every_part;
+use super::counts::value::{Counted, Entries, FORM};
+use super::counts::{self, parts};
 use super::usage::Step;
 use crate::error::StoreError;
 use crate::statements;
-use crate::tx::{Isolation, Op, Part, Query, Read, Tx};
-
-macro_rules! between {
-    () => {
-        "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 \
-         ORDER BY at"
-    };
-}
+use crate::tx::{Arg, Isolation, Op, Part, Query, Read, Tx};
 
 statements! {
-    COUNTS = "SELECT counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at = $3 AND node = $4";
-    PUT = "INSERT INTO delivery_stats (workspace_id, step, at, node, counts) \
-           SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
-           ON CONFLICT (workspace_id, step, at, node) DO UPDATE SET counts = excluded.counts";
-    BETWEEN = between!();
-    OF_WEBHOOK = between!();
-    DELETE_OLD = "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND (at, node) IN \
-                  (SELECT at, node FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND at < $3 \
-                  ORDER BY at, node LIMIT $4)";
+    STORED = concat!(
+        "SELECT part, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at = $3 AND node = $4 ORDER BY part");
+    PUT = "INSERT INTO delivery_stats (workspace_id, step, at, node, part, counts) \
+           SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
+           ON CONFLICT (workspace_id, step, part, at, node) DO UPDATE SET counts = excluded.counts";
+    DELETE = concat!(
+        "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at = $3 AND node = $4");
+    BETWEEN = concat!(
+        "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at >= $3 AND at < $4");
+    OF_WEBHOOK = "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 \
+                  AND part IN ($3, $4, $5, $6, $7) AND at >= $8 AND at < $9";
+    DELETE_OLD = concat!(
+        "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND (part, at, node) IN \
+         (SELECT part, at, node FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at < $3 ORDER BY at, part, node LIMIT $4)");
 }
+
+/// Where counts are kept.
+const TABLE: counts::Table = counts::Table { stored: &STORED, put: &PUT, delete: &DELETE };
 
 /// The counts of some webhooks of a workspace in one minute.
 #[derive(Clone, Debug)]
@@ -73,14 +81,7 @@ impl Op for AddDeliveryStats {
                     step.beginning(minute.at).into(),
                     (&self.node).into(),
                 ];
-                let stored = tx.as_read().first(&COUNTS, &key, |row| decode(row.bytes(0)?))?;
-                let mut counts = stored.unwrap_or_default();
-                for (webhook, added) in &minute.counts {
-                    counts.entry(*webhook).or_default().add(added);
-                }
-                let encoded = encode(&counts);
-                let [workspace, step, at, node] = key;
-                written += tx.exec(&PUT, &[workspace, step, at, node, (&encoded).into()])?;
+                written += counts::add::<Attempts>(tx, &TABLE, key, &minute.counts)?;
             }
         }
         Ok(written)
@@ -107,12 +108,14 @@ impl Query for StatsOfWebhook {
     type Out = BTreeMap<Timestamp, AttemptCounts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let part = Part { form: FORM, begins: self.id.as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let id = Attempts::id_bytes(&self.id);
+        let mut args = vec![(&self.workspace).into(), self.step.seconds().into()];
+        args.extend(parts::that_may_have(id).map(Arg::from));
+        args.extend([Arg::from(self.from), self.until.into()]);
+        let part = Part { form: FORM, begins: id, length_max: Attempts::ENTRY_BYTES_MAX };
         let mut found: Self::Out = BTreeMap::new();
         tx.parts(&OF_WEBHOOK, &args, part, &mut |at, entry| {
-            Reader(&entry[ID_BYTES..]).add_to(found.entry(at).or_default())
+            Attempts::read(&mut &entry[Attempts::ID_BYTES..], found.entry(at).or_default())
         })?;
         Ok(found)
     }
@@ -141,14 +144,18 @@ impl Query for StatsOfWebhooks {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
+        let ids: BTreeMap<&[u8], WebhookId> =
+            self.ids.iter().map(|id| (Attempts::id_bytes(id), *id)).collect();
         let mut found: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
-            let (at, mut reader) = (row.at(0)?, Reader::of(row.bytes(1)?)?);
-            while let Some(id) = reader.id()? {
-                if self.ids.contains(&id) {
-                    reader.add_outcomes_to(found.entry(id).or_default().entry(at).or_default())?;
-                } else {
-                    reader.pass_over()?;
+            let (at, mut entries) = (row.at(0)?, Entries::<Attempts>::of(row.bytes(1)?)?);
+            while let Some(id) = entries.next_id()? {
+                match ids.get(id) {
+                    Some(id) => {
+                        let sum = found.entry(*id).or_default().entry(at).or_default();
+                        add_outcomes(entries.rest(), sum)?;
+                    }
+                    None => entries.pass_over()?,
                 }
             }
             Ok(())
@@ -181,9 +188,9 @@ impl Query for StatsOfWorkspace {
         let mut found: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
             let sum = found.entry(row.at(0)?).or_default();
-            let mut reader = Reader::of(row.bytes(1)?)?;
-            while reader.id()?.is_some() {
-                reader.add_outcomes_to(sum)?;
+            let mut entries = Entries::<Attempts>::of(row.bytes(1)?)?;
+            while entries.next_id()?.is_some() {
+                add_outcomes(entries.rest(), sum)?;
             }
             Ok(())
         })?;
@@ -216,126 +223,113 @@ impl Op for DeleteOldStats {
     }
 }
 
-/// What every value begins with, so that a later form can be told from this one.
-const FORM: u8 = 1;
-const ID_BYTES: usize = 16;
-/// The longest entry of a webhook: its id, two counts, how many buckets follow, and each bucket with a count.
-const ENTRY_BYTES_MAX: usize = ID_BYTES + 2 * numbers::BYTES_MAX + 1 + BUCKETS * (1 + numbers::BYTES_MAX);
+/// The counts of webhooks: how many attempts succeeded and failed (LEB128), how many buckets of durations follow (a byte),
+/// and for each its number (a byte) and count (LEB128).
+struct Attempts;
 
-/// The value: the form byte, then for each webhook, in order of ids, its id (16 bytes), how many of its attempts succeeded
-/// and failed (LEB128), how many buckets of durations follow (a byte), and for each its number (a byte) and count (LEB128).
-fn encode(counts: &BTreeMap<WebhookId, AttemptCounts>) -> Vec<u8> {
-    let mut out = vec![FORM];
-    for (webhook, counts) in counts {
-        out.extend_from_slice(webhook.as_bytes());
-        numbers::push(&mut out, counts.succeeded);
-        numbers::push(&mut out, counts.failed);
+impl Counted for Attempts {
+    type Id = WebhookId;
+    type Counts = AttemptCounts;
+    const ID_BYTES: usize = 16;
+    const ENTRY_BYTES_MAX: usize =
+        Self::ID_BYTES + 2 * numbers::BYTES_MAX + 1 + BUCKETS * (1 + numbers::BYTES_MAX);
+    const ROW_ENTRIES: usize = 16;
+
+    fn id_bytes(id: &WebhookId) -> &[u8] {
+        id.as_bytes()
+    }
+
+    fn push(out: &mut Vec<u8>, counts: &AttemptCounts) {
+        numbers::push(out, counts.succeeded);
+        numbers::push(out, counts.failed);
         let durations = counts.durations();
         out.push(u8::try_from(durations.len()).expect("there are fewer than 256 buckets"));
         for (bucket, count) in durations {
             out.push(*bucket);
-            numbers::push(&mut out, *count);
+            numbers::push(out, *count);
         }
     }
-    out
-}
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<WebhookId, AttemptCounts>, StoreError> {
-    let (mut reader, mut found) = (Reader::of(bytes)?, BTreeMap::new());
-    while let Some(id) = reader.id()? {
-        reader.add_to(found.entry(id).or_default())?;
-    }
-    Ok(found)
-}
-
-/// A value, webhook by webhook, in the order of ids.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Reader<'a>, StoreError> {
-        bytes.strip_prefix(&[FORM]).map(Reader).ok_or(CORRUPT)
-    }
-
-    /// The next webhook; `None` at the end.
-    fn id(&mut self) -> Result<Option<WebhookId>, StoreError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let Some((id, rest)) = self.0.split_first_chunk::<ID_BYTES>() else { return Err(CORRUPT) };
-        self.0 = rest;
-        Ok(Some(WebhookId::from_bytes(*id)))
-    }
-
-    /// Adds what is counted of the webhook whose id was read.
-    fn add_to(&mut self, sum: &mut AttemptCounts) -> Result<(), StoreError> {
-        sum.succeeded = sum.succeeded.saturating_add(numbers::read(&mut self.0)?);
-        sum.failed = sum.failed.saturating_add(numbers::read(&mut self.0)?);
-        for _ in 0..numbers::read_byte(&mut self.0)? {
-            let bucket = numbers::read_byte(&mut self.0)?;
+    fn read(rest: &mut &[u8], sum: &mut AttemptCounts) -> Result<(), StoreError> {
+        sum.succeeded = sum.succeeded.saturating_add(numbers::read(rest)?);
+        sum.failed = sum.failed.saturating_add(numbers::read(rest)?);
+        for _ in 0..numbers::read_byte(rest)? {
+            let bucket = numbers::read_byte(rest)?;
             if usize::from(bucket) >= BUCKETS {
                 return Err(CORRUPT);
             }
-            sum.add_durations(bucket, numbers::read(&mut self.0)?);
+            sum.add_durations(bucket, numbers::read(rest)?);
         }
         Ok(())
     }
 
-    /// The same without how long they took.
-    fn add_outcomes_to(&mut self, sum: &mut AttemptCounts) -> Result<(), StoreError> {
-        sum.succeeded = sum.succeeded.saturating_add(numbers::read(&mut self.0)?);
-        sum.failed = sum.failed.saturating_add(numbers::read(&mut self.0)?);
-        self.pass_over_durations()
+    fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
+        numbers::pass_over(rest)?;
+        numbers::pass_over(rest)?;
+        pass_over_durations(rest)
     }
 
-    fn pass_over(&mut self) -> Result<(), StoreError> {
-        numbers::pass_over(&mut self.0)?;
-        numbers::pass_over(&mut self.0)?;
-        self.pass_over_durations()
+    fn add(sum: &mut AttemptCounts, more: &AttemptCounts) {
+        sum.add(more);
     }
+}
 
-    fn pass_over_durations(&mut self) -> Result<(), StoreError> {
-        for _ in 0..numbers::read_byte(&mut self.0)? {
-            numbers::read_byte(&mut self.0)?;
-            numbers::pass_over(&mut self.0)?;
-        }
-        Ok(())
+/// Adds what is at the beginning of `rest` without how long attempts took.
+fn add_outcomes(rest: &mut &[u8], sum: &mut AttemptCounts) -> Result<(), StoreError> {
+    sum.succeeded = sum.succeeded.saturating_add(numbers::read(rest)?);
+    sum.failed = sum.failed.saturating_add(numbers::read(rest)?);
+    pass_over_durations(rest)
+}
+
+fn pass_over_durations(rest: &mut &[u8]) -> Result<(), StoreError> {
+    for _ in 0..numbers::read_byte(rest)? {
+        numbers::read_byte(rest)?;
+        numbers::pass_over(rest)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn some() -> BTreeMap<WebhookId, AttemptCounts> {
+    fn some() -> [AttemptCounts; 3] {
         let mut counts = AttemptCounts::default();
         for micros in [0, 7, 8, 1_500, 1_500, 20_000_000, u64::MAX] {
             counts.count(micros < 2_000, micros);
         }
         let mut many = AttemptCounts::default();
         (many.succeeded, many.failed) = (u64::MAX, 128);
-        BTreeMap::from([(WebhookId::from_bytes([1; 16]), counts), (WebhookId::from_bytes([2; 16]), many)])
+        [AttemptCounts::default(), counts, many]
     }
 
     #[test]
-    fn counts_read_back_as_they_were_written() {
-        for counts in [BTreeMap::new(), some()] {
-            assert_eq!(decode(&encode(&counts)).expect("it was just written"), counts);
+    fn counts_read_back_as_they_were_written_and_are_passed_over_whole() {
+        for counts in some() {
+            let (mut bytes, mut read, mut outcomes) =
+                (Vec::new(), AttemptCounts::default(), AttemptCounts::default());
+            Attempts::push(&mut bytes, &counts);
+            let mut rest = [&bytes[..]; 3];
+            Attempts::read(&mut rest[0], &mut read).expect("it was just written");
+            Attempts::pass_over(&mut rest[1]).expect("it was just written");
+            add_outcomes(&mut rest[2], &mut outcomes).expect("it was just written");
+            assert!(rest.iter().all(|rest| rest.is_empty()));
+            assert_eq!((outcomes.succeeded, outcomes.failed), (counts.succeeded, counts.failed));
+            assert_eq!(read, counts);
         }
     }
 
     #[test]
-    fn what_is_cut_off_or_of_another_form_is_corrupt_and_no_panic() {
-        let one: BTreeMap<_, _> = some().into_iter().take(1).collect();
-        let whole = encode(&one);
-        for cut in (0..whole.len()).filter(|cut| *cut != 1) {
-            assert!(decode(&whole[..cut]).is_err(), "{cut}");
+    fn what_is_cut_off_or_of_an_unknown_bucket_is_corrupt_and_no_panic() {
+        let [_, counts, _] = some();
+        let mut whole = Vec::new();
+        Attempts::push(&mut whole, &counts);
+        let is_corrupt =
+            |mut bytes: &[u8]| Attempts::read(&mut bytes, &mut AttemptCounts::default()).is_err();
+        for cut in 0..whole.len() {
+            assert!(is_corrupt(&whole[..cut]), "{cut}");
         }
-        let mut other = whole.clone();
-        other[0] = 2;
-        assert!(decode(&other).is_err());
-        let mut unknown = whole;
-        let first_bucket = 1 + ID_BYTES + 3;
-        unknown[first_bucket] = u8::try_from(BUCKETS).expect("fewer than 256");
-        assert!(decode(&unknown).is_err());
+        whole[3] = u8::try_from(BUCKETS).expect("fewer than 256");
+        assert!(is_corrupt(&whole));
     }
 }

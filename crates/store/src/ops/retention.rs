@@ -4,6 +4,7 @@ pub mod bite;
 
 use keybell_core::{DeliveryId, EventKey, Timestamp, WorkspaceId};
 
+use super::counts::parts::every_part;
 use crate::error::StoreError;
 use crate::sql::Sql;
 use crate::statements;
@@ -30,20 +31,38 @@ macro_rules! owners {
     };
 }
 
+/// Whether a table of counts has any of that step before an instant.
+macro_rules! old_counts {
+    ($table:literal, $step:literal, $before:literal) => {
+        concat!(
+            "OR EXISTS (SELECT 1 FROM ",
+            $table,
+            " WHERE workspace_id = workspaces.id AND ",
+            $step,
+            " AND part IN ",
+            every_part!(),
+            " AND at < ",
+            $before,
+            ") "
+        )
+    };
+}
+
 statements! {
     WORKSPACES = "SELECT id FROM workspaces WHERE id > $1 ORDER BY id LIMIT $2";
-    WITH_OLD = "SELECT id FROM workspaces WHERE id > $1 AND id <= $2 AND (\
-                EXISTS (SELECT 1 FROM attempts WHERE workspace_id = workspaces.id AND delivery_id < $3) \
-                OR EXISTS (SELECT 1 FROM events WHERE workspace_id = workspaces.id AND id < $4) \
-                OR EXISTS (SELECT 1 FROM finished_deliveries WHERE workspace_id = workspaces.id AND id < $5) \
-                OR EXISTS (SELECT 1 FROM pending_deliveries WHERE workspace_id = workspaces.id AND id < $5) \
-                OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 60 AND at < $6) \
-                OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 3600 AND at < $7) \
-                OR EXISTS (SELECT 1 FROM key_usage WHERE workspace_id = workspaces.id AND step = 86400 AND at < $8) \
-                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 60 AND at < $6) \
-                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 3600 AND at < $7) \
-                OR EXISTS (SELECT 1 FROM delivery_stats WHERE workspace_id = workspaces.id AND step = 86400 AND at < $8)) \
-                ORDER BY id";
+    WITH_OLD = concat!(
+        "SELECT id FROM workspaces WHERE id > $1 AND id <= $2 AND (\
+         EXISTS (SELECT 1 FROM attempts WHERE workspace_id = workspaces.id AND delivery_id < $3) \
+         OR EXISTS (SELECT 1 FROM events WHERE workspace_id = workspaces.id AND id < $4) \
+         OR EXISTS (SELECT 1 FROM finished_deliveries WHERE workspace_id = workspaces.id AND id < $5) \
+         OR EXISTS (SELECT 1 FROM pending_deliveries WHERE workspace_id = workspaces.id AND id < $5) ",
+        old_counts!("key_usage", "step = 60", "$6"),
+        old_counts!("key_usage", "step = 3600", "$7"),
+        old_counts!("key_usage", "step = 86400", "$8"),
+        old_counts!("delivery_stats", "step = 60", "$6"),
+        old_counts!("delivery_stats", "step = 3600", "$7"),
+        old_counts!("delivery_stats", "step = 86400", "$8"),
+        ") ORDER BY id");
     OWNERS_OF_ATTEMPTS = owners!("attempts");
     OWNERS_OF_PENDING = owners!("pending_deliveries");
     OWNERS_OF_FINISHED = owners!("finished_deliveries");

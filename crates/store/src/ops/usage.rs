@@ -1,32 +1,40 @@
 //! How keys were used: counts by key and outcome, for each workspace and each minute, hour and day.
 //!
-//! A row holds the counts of all keys of a workspace in one value. So what is written grows with time and not with
-//! requests, a chart of all keys reads as many rows as it has points, and the database looks inside only for where a key's ID stands.
+//! A row holds the counts of many keys of a workspace in one value. So what is written grows with time and not with
+//! requests, and the database looks inside only for where a key's ID stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
 
-use super::numbers::{self, CORRUPT};
+use super::counts::numbers::{self, CORRUPT};
+use super::counts::parts::every_part;
+use super::counts::value::{Counted, Entries, FORM};
+use super::counts::{self, parts};
 use crate::error::StoreError;
 use crate::statements;
-use crate::tx::{Isolation, Op, Part, Query, Read, Tx};
-
-macro_rules! between {
-    () => {
-        "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at >= $3 AND at < $4 ORDER BY at"
-    };
-}
+use crate::tx::{Arg, Isolation, Op, Part, Query, Read, Tx};
 
 statements! {
-    COUNTS = "SELECT counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND at = $3 AND node = $4";
-    PUT = "INSERT INTO key_usage (workspace_id, step, at, node, counts) \
-           SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
-           ON CONFLICT (workspace_id, step, at, node) DO UPDATE SET counts = excluded.counts";
-    BETWEEN = between!();
-    OF_KEY = between!();
+    STORED = concat!(
+        "SELECT part, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at = $3 AND node = $4 ORDER BY part");
+    PUT = "INSERT INTO key_usage (workspace_id, step, at, node, part, counts) \
+           SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
+           ON CONFLICT (workspace_id, step, part, at, node) DO UPDATE SET counts = excluded.counts";
+    DELETE = concat!(
+        "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at = $3 AND node = $4");
+    BETWEEN = concat!(
+        "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
+        " AND at >= $3 AND at < $4");
+    OF_KEY = "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 \
+              AND part IN ($3, $4, $5, $6, $7) AND at >= $8 AND at < $9";
 }
+
+/// Where counts are kept.
+const TABLE: counts::Table = counts::Table { stored: &STORED, put: &PUT, delete: &DELETE };
 
 /// How long one row's time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +102,7 @@ impl Op for AddUsage {
                     step.beginning(minute.at).into(),
                     (&self.node).into(),
                 ];
-                let stored = tx.as_read().first(&COUNTS, &key, |row| add(row.bytes(0)?, &minute.counts))?;
-                let encoded = stored.map_or_else(|| add(NOTHING, &minute.counts), Ok)?;
-                let [workspace, step, at, node] = key;
-                written += tx.exec(&PUT, &[workspace, step, at, node, (&encoded).into()])?;
+                written += counts::add::<Uses>(tx, &TABLE, key, &minute.counts)?;
             }
         }
         Ok(written)
@@ -124,13 +129,14 @@ impl Query for UsageOfKey {
     type Out = BTreeMap<Timestamp, Counts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let part = Part { form: FORM, begins: self.id.as_str().as_bytes(), length_max: ENTRY_BYTES_MAX };
+        let id = Uses::id_bytes(&self.id);
+        let mut args = vec![(&self.workspace).into(), self.step.seconds().into()];
+        args.extend(parts::that_may_have(id).map(Arg::from));
+        args.extend([Arg::from(self.from), self.until.into()]);
+        let part = Part { form: FORM, begins: id, length_max: Uses::ENTRY_BYTES_MAX };
         let mut used: Self::Out = BTreeMap::new();
         tx.parts(&OF_KEY, &args, part, &mut |at, entry| {
-            *used.entry(at).or_default() += Reader(&entry[ID_BYTES..]).counts()?;
-            Ok(())
+            Uses::read(&mut &entry[Uses::ID_BYTES..], used.entry(at).or_default())
         })?;
         Ok(used)
     }
@@ -163,20 +169,21 @@ impl Query for UsageOfKeys {
         if self.ids.is_empty() {
             return Ok(used);
         }
-        let ids: Vec<(u128, KeyId)> = self.ids.iter().map(|id| (place_of(*id), *id)).collect();
+        let ids: Vec<(u128, KeyId)> =
+            self.ids.iter().map(|id| (place_in_order(Uses::id_bytes(id)), *id)).collect();
         tx.rows(&BETWEEN, &args, &mut |row| {
-            let (at, mut reader) = (row.at(0)?, Reader::of(row.bytes(1)?)?);
+            let (at, mut entries) = (row.at(0)?, Entries::<Uses>::of(row.bytes(1)?)?);
             // Both are in the order of IDs.
             let mut wanted = ids.iter().peekable();
-            while let Some(chars) = reader.chars()? {
-                let place = place_in_order(chars);
+            while let Some(id) = entries.next_id()? {
+                let place = place_in_order(id);
                 while wanted.next_if(|(wanted, _)| *wanted < place).is_some() {}
                 match wanted.peek() {
                     None => break,
                     Some((known, id)) if *known == place => {
-                        *used.entry(*id).or_default().entry(at).or_default() += reader.counts()?;
+                        entries.add_to(used.entry(*id).or_default().entry(at).or_default())?;
                     }
-                    Some(_) => reader.pass_over()?,
+                    Some(_) => entries.pass_over()?,
                 }
             }
             Ok(())
@@ -208,9 +215,10 @@ impl Query for UsageOfWorkspace {
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
         let mut used: Self::Out = BTreeMap::new();
         tx.rows(&BETWEEN, &args, &mut |row| {
-            let (sum, mut reader) = (used.entry(row.at(0)?).or_default(), Reader::of(row.bytes(1)?)?);
-            while reader.chars()?.is_some() {
-                reader.each(|outcome, count| sum.add(outcome, count))?;
+            let (sum, mut entries) =
+                (used.entry(row.at(0)?).or_default(), Entries::<Uses>::of(row.bytes(1)?)?);
+            while entries.next_id()?.is_some() {
+                entries.add_to(sum)?;
             }
             Ok(())
         })?;
@@ -218,187 +226,91 @@ impl Query for UsageOfWorkspace {
     }
 }
 
-/// What every value begins with, so that a later form can be told from this one.
-const FORM: u8 = 1;
-const ID_BYTES: usize = 12;
-/// The longest entry of a key: its ID, how many outcomes follow, and each outcome with a count.
-const ENTRY_BYTES_MAX: usize = ID_BYTES + 1 + Outcome::ALL.len() * (1 + numbers::BYTES_MAX);
+/// The counts of keys: how many outcomes follow (a byte), and for each its number (a byte) and its count (LEB128).
+struct Uses;
 
-/// A value that has no counts.
-const NOTHING: &[u8] = &[FORM];
+impl Counted for Uses {
+    type Id = KeyId;
+    type Counts = Counts;
+    const ID_BYTES: usize = 12;
+    const ENTRY_BYTES_MAX: usize = Self::ID_BYTES + 1 + Outcome::ALL.len() * (1 + numbers::BYTES_MAX);
+    const ROW_ENTRIES: usize = 64;
 
-/// The value with `added` to what is in it: the form byte, then for each key, in order of IDs, its ID (12 bytes), how many
-/// outcomes follow (a byte), and for each its number (a byte) and its count (LEB128).
-///
-/// Keys that nothing is added to are copied as they are.
-fn add(stored: &[u8], added: &BTreeMap<KeyId, Counts>) -> Result<Vec<u8>, StoreError> {
-    let mut out = Vec::with_capacity(stored.len() + added.len() * (ID_BYTES + 5));
-    out.push(FORM);
-    let mut reader = Reader::of(stored)?;
-    let mut next = reader.entry()?;
-    for (id, counts) in added {
-        let mut sum = *counts;
-        while let Some((known, entry)) = next.filter(|(known, _)| known <= id) {
-            if known == *id {
-                sum += Reader(&entry[ID_BYTES..]).counts()?;
-            } else {
-                out.extend_from_slice(entry);
-            }
-            next = reader.entry()?;
+    fn id_bytes(id: &KeyId) -> &[u8] {
+        id.as_str().as_bytes()
+    }
+
+    fn push(out: &mut Vec<u8>, counts: &Counts) {
+        out.push(u8::try_from(counts.iter().count()).expect("there are fewer than 256 outcomes"));
+        for (outcome, count) in counts.iter() {
+            out.push(outcome as u8);
+            numbers::push(out, count);
         }
-        push_entry(&mut out, id, &sum);
     }
-    while let Some((_, entry)) = next {
-        out.extend_from_slice(entry);
-        next = reader.entry()?;
-    }
-    Ok(out)
-}
 
-fn push_entry(out: &mut Vec<u8>, id: &KeyId, counts: &Counts) {
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.push(u8::try_from(counts.iter().count()).expect("there are fewer than 256 outcomes"));
-    for (outcome, count) in counts.iter() {
-        out.push(outcome as u8);
-        numbers::push(out, count);
+    fn read(rest: &mut &[u8], sum: &mut Counts) -> Result<(), StoreError> {
+        for _ in 0..numbers::read_byte(rest)? {
+            let outcome = numbers::read_byte(rest)?;
+            let Some(outcome) = Outcome::ALL.get(usize::from(outcome)) else { return Err(CORRUPT) };
+            sum.add(*outcome, numbers::read(rest)?);
+        }
+        Ok(())
+    }
+
+    fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
+        for _ in 0..numbers::read_byte(rest)? {
+            if usize::from(numbers::read_byte(rest)?) >= Outcome::ALL.len() {
+                return Err(CORRUPT);
+            }
+            numbers::pass_over(rest)?;
+        }
+        Ok(())
+    }
+
+    fn add(sum: &mut Counts, more: &Counts) {
+        *sum += *more;
     }
 }
 
 /// Where an ID stands in the order of IDs, as a number: what compares most quickly.
-fn place_in_order(chars: &[u8; ID_BYTES]) -> u128 {
-    let mut bytes = [0; 16];
-    bytes[16 - ID_BYTES..].copy_from_slice(chars);
-    u128::from_be_bytes(bytes)
-}
-
-fn place_of(id: KeyId) -> u128 {
-    place_in_order(id.as_str().as_bytes().try_into().expect("an ID has twelve characters"))
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Reader<'a>, StoreError> {
-        bytes.strip_prefix(&[FORM]).map(Reader).ok_or(CORRUPT)
-    }
-
-    /// The characters of the next key's ID; `None` at the end. Most keys are passed over, so what they are is not looked at.
-    fn chars(&mut self) -> Result<Option<&'a [u8; ID_BYTES]>, StoreError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let Some((chars, rest)) = self.0.split_first_chunk() else { return Err(CORRUPT) };
-        self.0 = rest;
-        Ok(Some(chars))
-    }
-
-    /// The next key; `None` at the end.
-    fn id(&mut self) -> Result<Option<KeyId>, StoreError> {
-        let Some(chars) = self.chars()? else { return Ok(None) };
-        let id = std::str::from_utf8(chars).ok().and_then(KeyId::parse);
-        id.map(Some).ok_or(CORRUPT)
-    }
-
-    /// The next key and its whole entry; `None` at the end.
-    fn entry(&mut self) -> Result<Option<(KeyId, &'a [u8])>, StoreError> {
-        let begin = self.0;
-        let Some(id) = self.id()? else { return Ok(None) };
-        self.counts()?;
-        Ok(Some((id, &begin[..begin.len() - self.0.len()])))
-    }
-
-    /// What is counted of the key whose ID was read.
-    fn counts(&mut self) -> Result<Counts, StoreError> {
-        let mut counts = Counts::default();
-        self.each(|outcome, count| counts.add(outcome, count))?;
-        Ok(counts)
-    }
-
-    fn pass_over(&mut self) -> Result<(), StoreError> {
-        for _ in 0..numbers::read_byte(&mut self.0)? {
-            if usize::from(numbers::read_byte(&mut self.0)?) >= Outcome::ALL.len() {
-                return Err(CORRUPT);
-            }
-            numbers::pass_over(&mut self.0)?;
-        }
-        Ok(())
-    }
-
-    fn each(&mut self, mut told: impl FnMut(Outcome, u64)) -> Result<(), StoreError> {
-        for _ in 0..numbers::read_byte(&mut self.0)? {
-            let outcome = numbers::read_byte(&mut self.0)?;
-            let Some(outcome) = Outcome::ALL.get(usize::from(outcome)) else { return Err(CORRUPT) };
-            told(*outcome, numbers::read(&mut self.0)?);
-        }
-        Ok(())
-    }
+fn place_in_order(id: &[u8]) -> u128 {
+    id.iter().fold(0, |place, byte| place << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> KeyId {
-        KeyId::parse(text).expect("twelve characters of base62")
-    }
-
-    fn decoded(bytes: &[u8]) -> BTreeMap<KeyId, Counts> {
-        let mut reader = Reader::of(bytes).expect("it was just written");
-        let mut found = BTreeMap::new();
-        while let Some(id) = reader.id().expect("it was just written") {
-            assert!(found.insert(id, reader.counts().expect("it was just written")).is_none(), "once each");
-        }
-        found
-    }
-
     #[test]
     fn counts_read_back_as_they_were_written() {
-        let mut counts = BTreeMap::new();
-        for (name, count) in
-            [("000000000000", 1), ("AAAAAAAAAAAA", 127), ("aaaaaaaaaaaa", 128), ("zzzzzzzzzzzz", u64::MAX)]
+        for counts in
+            [Counts::default(), Counts::of(Outcome::Valid, 1), every_outcome(300), every_outcome(u64::MAX)]
         {
-            let mut of_key = Counts::of(Outcome::Valid, count);
-            of_key.add(Outcome::InsufficientScope, 300);
-            counts.insert(id(name), of_key);
-        }
-        let bytes = add(NOTHING, &counts).expect("nothing is well formed");
-        assert_eq!(decoded(&bytes), counts);
-        assert_eq!(add(NOTHING, &BTreeMap::new()).expect("nothing is well formed"), NOTHING);
-    }
-
-    #[test]
-    fn what_is_added_comes_in_order_between_what_is_there_and_on_top_of_it() {
-        let of = |keys: &[(&str, u64)]| -> BTreeMap<KeyId, Counts> {
-            keys.iter().map(|(key, count)| (id(key), Counts::of(Outcome::Valid, *count))).collect()
-        };
-        let (b, d, f) = ("BBBBBBBBBBBB", "DDDDDDDDDDDD", "FFFFFFFFFFFF");
-        let there = add(NOTHING, &of(&[(b, 1), (d, 2), (f, 3)])).expect("nothing is well formed");
-        for (added, sum) in [
-            (of(&[]), of(&[(b, 1), (d, 2), (f, 3)])),
-            (of(&[(d, 10)]), of(&[(b, 1), (d, 12), (f, 3)])),
-            (
-                of(&[("AAAAAAAAAAAA", 7), (b, 10), ("EEEEEEEEEEEE", 8), ("GGGGGGGGGGGG", 9)]),
-                of(&[("AAAAAAAAAAAA", 7), (b, 11), (d, 2), ("EEEEEEEEEEEE", 8), (f, 3), ("GGGGGGGGGGGG", 9)]),
-            ),
-        ] {
-            assert_eq!(decoded(&add(&there, &added).expect("both are well formed")), sum);
+            let (mut bytes, mut read) = (Vec::new(), Counts::default());
+            Uses::push(&mut bytes, &counts);
+            assert!(Uses::ID_BYTES + bytes.len() <= Uses::ENTRY_BYTES_MAX);
+            let mut rest = &bytes[..];
+            Uses::read(&mut rest, &mut read).expect("it was just written");
+            assert_eq!((read, rest.len()), (counts, 0));
+            let mut rest = &bytes[..];
+            Uses::pass_over(&mut rest).expect("it was just written");
+            assert!(rest.is_empty());
         }
     }
 
-    #[test]
-    fn what_is_cut_off_or_of_another_form_is_corrupt_and_no_panic() {
-        let counts = BTreeMap::from([(id("zzzzzzzzzzzz"), Counts::of(Outcome::Valid, 300))]);
-        let is_corrupt = |bytes: &[u8]| add(bytes, &BTreeMap::new()).is_err();
-        let whole = add(NOTHING, &counts).expect("nothing is well formed");
-        for cut in (0..whole.len()).filter(|cut| *cut != 1) {
-            assert!(is_corrupt(&whole[..cut]), "{cut}");
+    fn every_outcome(count: u64) -> Counts {
+        let mut counts = Counts::default();
+        for outcome in Outcome::ALL {
+            counts.add(outcome, count);
         }
-        let mut other = whole.clone();
-        other[0] = 2;
-        assert!(is_corrupt(&other));
-        let mut unknown = whole;
-        unknown[1 + ID_BYTES + 1] = 200;
-        assert!(is_corrupt(&unknown));
+        counts
+    }
+
+    #[test]
+    fn an_outcome_that_is_not_known_is_corrupt_and_no_panic() {
+        let unknown = [1, 200, 1];
+        assert!(Uses::read(&mut &unknown[..], &mut Counts::default()).is_err());
+        assert!(Uses::pass_over(&mut &unknown[..]).is_err());
     }
 
     #[test]

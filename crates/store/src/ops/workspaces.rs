@@ -205,6 +205,9 @@ mod tests {
             crate::migrations::MIGRATIONS.iter().map(crate::migrations::Migration::text).collect::<String>();
         let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|table| {
             let (name, columns) = table.split_once(" (")?;
+            let renamed = format!("ALTER TABLE {name} RENAME TO ");
+            let renamed = schema.split_once(&renamed).and_then(|(_, after)| after.split_once(';'));
+            let name = renamed.map_or(name, |(now, _)| now);
             columns.trim_start().starts_with("workspace_id ").then_some(name)
         });
         for table in tables {

@@ -6,6 +6,7 @@
 use keybell_core::{DeliveryId, EventKey, Timestamp, WorkspaceId};
 
 use crate::error::StoreError;
+use crate::ops::counts::parts::each_part;
 use crate::sql::Sql;
 use crate::tx::{Arg, Isolation, Op, Tx};
 use crate::{bulks, statements};
@@ -20,8 +21,11 @@ statements! {
                   WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3";
     OLD_AUDIT = "SELECT id, CAST(0 AS BIGINT) AS number, CAST(OCTET_LENGTH(changes) AS BIGINT) AS octets \
                  FROM audit_entries WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3";
+    PART_WITH_OLD_USAGE = concat!(
+        "SELECT part FROM (", each_part!(), ") AS parts WHERE EXISTS (SELECT 1 FROM key_usage \
+         WHERE workspace_id = $1 AND step = $2 AND key_usage.part = parts.part AND at < $3) ORDER BY part LIMIT 1");
     OLD_USAGE = "SELECT node, at, CAST(OCTET_LENGTH(counts) AS BIGINT) AS octets FROM key_usage \
-                 WHERE workspace_id = $1 AND step = $2 AND at < $3 ORDER BY at, node LIMIT $4";
+                 WHERE workspace_id = $1 AND step = $2 AND part = $3 AND at < $4 ORDER BY at, node LIMIT $5";
     EXPIRED_ANSWERS = "SELECT owner, idempotency_key, expires_at, CAST(COALESCE(OCTET_LENGTH(body), 0) AS BIGINT) AS octets \
                        FROM idempotent_answers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2";
     DELETE_ATTEMPTS = "DELETE FROM attempts WHERE workspace_id = $1 AND (delivery_id, number) <= ($2, $3)";
@@ -29,7 +33,7 @@ statements! {
     DELETE_FINISHED = "DELETE FROM finished_deliveries WHERE workspace_id = $1 AND id <= $2";
     DELETE_EVENTS = "DELETE FROM events WHERE workspace_id = $1 AND id <= $2";
     DELETE_AUDIT = "DELETE FROM audit_entries WHERE workspace_id = $1 AND id <= $2";
-    DELETE_USAGE = "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND (at, node) <= ($3, $4)";
+    DELETE_USAGE = "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part = $3 AND (at, node) <= ($4, $5)";
     DELIVERY_LEFT = "SELECT 1 AS one FROM pending_deliveries WHERE workspace_id = $1 AND id < $2 \
                      UNION ALL SELECT 1 AS one FROM finished_deliveries WHERE workspace_id = $1 AND id < $2 LIMIT 1";
 }
@@ -149,7 +153,7 @@ impl Op for DeleteAged {
     }
 }
 
-/// Deletes one bite of how keys of a workspace were used, oldest first.
+/// Deletes one bite of how keys of a workspace were used: of one part of its keys, oldest first.
 #[derive(Debug)]
 pub struct DeleteOldUsage {
     /// The workspace.
@@ -174,19 +178,21 @@ impl Op for DeleteOldUsage {
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Bite, StoreError> {
         let (workspace, step) = (Arg::from(&self.workspace), Arg::from(self.step.seconds()));
-        let before = self.before.map_or(i64::MAX, Timestamp::micros);
+        let before = Arg::from(self.before.map_or(i64::MAX, Timestamp::micros));
+        let part = tx.as_read().first(&PART_WITH_OLD_USAGE, &[workspace, step, before], |row| row.int(0))?;
+        let Some(part) = part else { return Ok(Bite::default()) };
         let mut bite = Taking::new(self.weight_max);
         let (mut at, mut node) = (0, String::new());
-        until_full(tx.rows(
-            &OLD_USAGE,
-            &[workspace, step, before.into(), self.weight_max.into()],
-            &mut |row| {
-                bite.take(row.int(2)?)?;
-                (at, node) = (row.int(1)?, row.text(0)?.to_owned());
-                Ok(())
-            },
-        ))?;
-        bite.finish(|| tx.exec(&DELETE_USAGE, &[workspace, step, at.into(), (&node).into()]))
+        let args = [workspace, step, part.into(), before, self.weight_max.into()];
+        until_full(tx.rows(&OLD_USAGE, &args, &mut |row| {
+            bite.take(row.int(2)?)?;
+            (at, node) = (row.int(1)?, row.text(0)?.to_owned());
+            Ok(())
+        }))?;
+        let taken = bite
+            .finish(|| tx.exec(&DELETE_USAGE, &[workspace, step, part.into(), at.into(), (&node).into()]))?;
+        // There may be as old ones in other parts.
+        Ok(Bite { more: true, ..taken })
     }
 }
 

@@ -3,16 +3,17 @@
 use crate::error::StoreError;
 
 /// What is wrong with a value that cannot be read.
-pub(super) const CORRUPT: StoreError = StoreError::Corrupt { what: "counts of a minute, hour or day" };
+pub(in crate::ops) const CORRUPT: StoreError =
+    StoreError::Corrupt { what: "counts of a minute, hour or day" };
 
 /// The longest number, in bytes: 64 bits by seven.
-pub(super) const BYTES_MAX: usize = 10;
+pub(in crate::ops) const BYTES_MAX: usize = 10;
 
 /// The next byte of `rest`.
 // An error is only made where it is needed, here and where this is called: to make one and drop it for each of a hundred
 // thousand numbers took two fifths of a page's time.
 #[inline]
-pub(super) fn read_byte(rest: &mut &[u8]) -> Result<u8, StoreError> {
+pub(in crate::ops) fn read_byte(rest: &mut &[u8]) -> Result<u8, StoreError> {
     let Some((first, after)) = rest.split_first() else { return Err(CORRUPT) };
     *rest = after;
     Ok(*first)
@@ -20,7 +21,7 @@ pub(super) fn read_byte(rest: &mut &[u8]) -> Result<u8, StoreError> {
 
 /// The next number of `rest`, as [`push`] wrote it.
 #[inline]
-pub(super) fn read(rest: &mut &[u8]) -> Result<u64, StoreError> {
+pub(in crate::ops) fn read(rest: &mut &[u8]) -> Result<u64, StoreError> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = read_byte(rest)?;
@@ -34,7 +35,7 @@ pub(super) fn read(rest: &mut &[u8]) -> Result<u64, StoreError> {
 
 /// Goes past the next number of `rest`.
 #[inline]
-pub(super) fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
+pub(in crate::ops) fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
     while let Some((first, after)) = rest.split_first() {
         *rest = after;
         if first & 0x80 == 0 {
@@ -45,7 +46,7 @@ pub(super) fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
 }
 
 /// Writes a number as LEB128.
-pub(super) fn push(out: &mut Vec<u8>, mut number: u64) {
+pub(in crate::ops) fn push(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(u8::try_from(number & 0x7f).expect("seven bits fit a byte") | 0x80);
         number >>= 7;
