@@ -20,6 +20,7 @@ use crate::keyring::{Keyring, LiveKey};
 pub use keybell_store::ops::usage::Step;
 pub use read::{POINTS_MAX, UsageQuestion};
 pub(crate) use read::{steps, stored_and_waiting};
+pub use read_many::UsageByKey;
 pub(crate) use write::follow;
 pub use write::{LAST_USES_EVERY, USAGE_EVERY};
 

@@ -142,14 +142,11 @@ impl Query for UsageOfKey {
     }
 }
 
-/// How some keys of a workspace were used, each by step, oldest first: of a page of keys in one reading. Keys and steps
-/// without a use are left out.
+/// How each key of a workspace was used, by step: as it is stored, for whoever finds out meanwhile which keys are meant.
 #[derive(Debug)]
-pub struct UsageOfKeys {
+pub struct UsageByKey {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// The keys.
-    pub ids: BTreeSet<KeyId>,
     /// By minute, hour or day.
     pub step: Step,
     /// Of this time or later: the beginning of a step.
@@ -158,21 +155,32 @@ pub struct UsageOfKeys {
     pub until: Timestamp,
 }
 
-impl Query for UsageOfKeys {
-    const NAME: &'static str = "usage.of_keys";
-    type Out = BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>;
+impl Query for UsageByKey {
+    const NAME: &'static str = "usage.by_key";
+    type Out = StoredUsage;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+    fn run(&self, tx: &mut dyn Read) -> Result<StoredUsage, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let mut used: Self::Out = BTreeMap::new();
-        if self.ids.is_empty() {
-            return Ok(used);
-        }
+        tx.all(&BETWEEN, &args, |row| Ok((row.at(0)?, row.bytes(1)?.to_vec()))).map(StoredUsage)
+    }
+}
+
+/// What [`UsageByKey`] found: some seventeen bytes for each key and step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredUsage(Vec<(Timestamp, Vec<u8>)>);
+
+impl StoredUsage {
+    /// How those keys were used, each by step, oldest first. Keys and steps without a use are left out.
+    pub fn of_keys(
+        &self,
+        ids: &BTreeSet<KeyId>,
+    ) -> Result<BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>, StoreError> {
+        let mut used: BTreeMap<KeyId, BTreeMap<Timestamp, Counts>> = BTreeMap::new();
         let ids: Vec<(u128, KeyId)> =
-            self.ids.iter().map(|id| (place_in_order(Uses::id_bytes(id)), *id)).collect();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            let (at, mut entries) = (row.at(0)?, Entries::<Uses>::of(row.bytes(1)?)?);
+            ids.iter().map(|id| (place_in_order(Uses::id_bytes(id)), *id)).collect();
+        for (at, value) in &self.0 {
+            let mut entries = Entries::<Uses>::of(value)?;
             // Both are in the order of IDs.
             let mut wanted = ids.iter().peekable();
             while let Some(id) = entries.next_id()? {
@@ -181,13 +189,12 @@ impl Query for UsageOfKeys {
                 match wanted.peek() {
                     None => break,
                     Some((known, id)) if *known == place => {
-                        entries.add_to(used.entry(*id).or_default().entry(at).or_default())?;
+                        entries.add_to(used.entry(*id).or_default().entry(*at).or_default())?;
                     }
                     Some(_) => entries.pass_over()?,
                 }
             }
-            Ok(())
-        })?;
+        }
         Ok(used)
     }
 }

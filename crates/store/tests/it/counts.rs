@@ -6,7 +6,7 @@ use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WebhookId};
 use keybell_store::ops::delivery_stats::{AddDeliveryStats, MinuteStats, StatsOfWebhook, StatsOfWorkspace};
-use keybell_store::ops::usage::{AddUsage, MinuteUsage, Step, UsageOfKey, UsageOfKeys, UsageOfWorkspace};
+use keybell_store::ops::usage::{AddUsage, MinuteUsage, Step, UsageByKey, UsageOfKey, UsageOfWorkspace};
 use keybell_store::{Query, Read, Sql, StoreError, statements};
 
 use crate::engine::{Engine, NOW, on_both_engines};
@@ -135,11 +135,14 @@ async fn counts_of_many_keys_are_in_parts_and_of_few_in_one_row(engine: Engine) 
         }
         let found = store.read(of_workspace).await.expect("they can be read");
         assert_eq!(found, BTreeMap::from([(from, all)]));
-        let ids = sums.keys().copied().collect();
-        let of_keys = UsageOfKeys { workspace: WORKSPACE, ids, step: Step::Hour, from, until };
-        let found = store.read(of_keys).await.expect("they can be read");
-        let expected = sums.iter().map(|(id, counts)| (*id, BTreeMap::from([(from, *counts)])));
-        assert_eq!(found, expected.collect::<BTreeMap<_, _>>());
+        let by_key = UsageByKey { workspace: WORKSPACE, step: Step::Hour, from, until };
+        let stored = store.read(by_key).await.expect("they can be read");
+        for nth in [1, 3] {
+            let some =
+                || sums.iter().step_by(nth).map(|(id, counts)| (*id, BTreeMap::from([(from, *counts)])));
+            let ids = some().map(|(id, _)| id).chain([key(5_000)]).collect();
+            assert_eq!(stored.of_keys(&ids).expect("they are well formed"), some().collect());
+        }
     }
     for number in [0, 7, 64, 999, 1_000, 1_499, 1_500, 2_499] {
         let id = key(number);

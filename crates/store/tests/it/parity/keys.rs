@@ -136,15 +136,15 @@ pub(super) const STEPS: &[Step] = &[
         };
         read_as(question, |used| format!("{used:?}"))
     }),
-    ("usage.of_keys", |dice| {
-        let question = usage::UsageOfKeys {
+    ("usage.by_key", |dice| {
+        let question = usage::UsageByKey {
             workspace: dice.workspace(),
-            ids: (0..dice.small(4)).map(|_| key_id(dice)).collect(),
             step: dice.pick(&usage::Step::ALL),
             from: dice.at(),
             until: dice.at(),
         };
-        read_as(question, |used| format!("{used:?}"))
+        // Rows come in whatever order; what is made of them is the same.
+        read_as(question, |stored| format!("{:?}", stored.of_keys(&(0..5).map(key_number).collect())))
     }),
     ("usage.of_workspace", |dice| {
         let question = usage::UsageOfWorkspace {
@@ -251,7 +251,11 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 fn key_id(dice: &Dice) -> KeyId {
-    KeyId::parse(&format!("{:012}", dice.below(5))).expect("twelve digits")
+    key_number(dice.below(5))
+}
+
+fn key_number(number: u64) -> KeyId {
+    KeyId::parse(&format!("{number:012}")).expect("twelve digits")
 }
 
 fn order(dice: &Dice) -> api_keys::KeyOrder {

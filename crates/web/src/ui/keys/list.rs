@@ -7,6 +7,7 @@ use keybell_app::{App, Page};
 use keybell_core::Timestamp;
 use keybell_core::grant::{ManageKeys, ReadKeys};
 use keybell_core::key::{ApiKey, Counts, Environment, KeyStatus};
+use tokio::try_join;
 
 use super::{list_of, old_secret};
 use crate::envelope::base_url;
@@ -47,11 +48,13 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let KeyFilter { status, environment, search, sort } = filter.clone();
     let cursor = query.cursor();
     let is_later_page = cursor.is_some();
-    let listing = app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?).await?;
     let now = app.now();
-    let ids = listing.data.iter().map(|key| key.id).collect();
-    let lately = Period::Month.question(now);
-    let mut used = app.usage_of_keys(here.grant::<ReadKeys>()?, ids, lately).await?;
+    // At the same time, though only the list says of which keys the use is shown: the database has both to find.
+    let (listing, usage) = try_join!(
+        app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?),
+        app.usage_by_key(here.grant::<ReadKeys>()?, Period::Month.question(now)),
+    )?;
+    let mut used = usage.of_keys(&listing.data.iter().map(|key| key.id).collect())?;
 
     let list = list_of(&here);
     let kept = kept(&query, &FILTERS);
