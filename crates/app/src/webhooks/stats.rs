@@ -5,10 +5,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::ReadWebhooks;
 use keybell_core::{Grant, Problem, Timestamp, WebhookId};
-use keybell_store::ops::delivery_stats::{StatsOfWebhook, StatsOfWebhooks, StatsOfWorkspace};
+use keybell_store::ops::delivery_stats::{self as ops, StatsOfWebhook, StatsOfWorkspace, StoredStats};
+use keybell_store::ops::usage::Step;
 
 use crate::App;
+use crate::problems::of_store;
 use crate::usage::{UsageQuestion, steps, stored_and_waiting};
+
+/// How the attempts of the webhooks of a workspace went in some time, read before it is known which of them are meant.
+pub struct StatsByWebhook {
+    stored: StoredStats,
+    waiting: Vec<(WebhookId, Timestamp, AttemptCounts)>,
+    step: Step,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl StatsByWebhook {
+    /// How the attempts of those webhooks went, as [`App::webhook_stats`] tells it of one, but for how long they took.
+    /// Webhooks without an attempt in all that time are left out, and so is what belongs to another workspace.
+    pub fn of_webhooks(
+        self,
+        ids: &BTreeSet<WebhookId>,
+    ) -> Result<BTreeMap<WebhookId, Vec<(Timestamp, AttemptCounts)>>, Problem> {
+        let StatsByWebhook { stored, waiting, step, from, until } = self;
+        let mut found = stored.of_webhooks(ids).map_err(of_store)?;
+        for (webhook, minute, counts) in waiting.into_iter().filter(|(webhook, ..)| ids.contains(webhook)) {
+            let at = step.beginning(minute);
+            if (from..until).contains(&at) {
+                found.entry(webhook).or_default().entry(at).or_default().add(&counts);
+            }
+        }
+        let whole = |mut found: BTreeMap<_, _>| {
+            steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect()
+        };
+        Ok(found.into_iter().map(|(webhook, found)| (webhook, whole(found))).collect())
+    }
+}
 
 impl App {
     /// How the attempts of deliveries to a webhook went, step by step, oldest first, those without one included. What was
@@ -36,31 +69,20 @@ impl App {
         Ok(steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect())
     }
 
-    /// The same of each webhook of a page, in one reading. Webhooks without an attempt in all that time are left out, and
-    /// so is what belongs to another workspace.
-    pub async fn stats_of_webhooks(
+    /// How the attempts of each webhook of the workspace went, in one reading.
+    pub async fn stats_by_webhook(
         &self,
         grant: Grant<ReadWebhooks>,
-        ids: BTreeSet<WebhookId>,
         question: UsageQuestion,
-    ) -> Result<BTreeMap<WebhookId, Vec<(Timestamp, AttemptCounts)>>, Problem> {
+    ) -> Result<StatsByWebhook, Problem> {
         let workspace = grant.workspace();
         let (from, until) = self.asked_time(question)?;
         let step = question.step;
         let tallies = self.engine().tallies();
-        let read = || self.store().read(StatsOfWebhooks { workspace, ids: ids.clone(), step, from, until });
-        let look = |waiting: &mut _| tallies.look(waiting, workspace, |known| ids.contains(&known));
-        let (mut found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
-        for (webhook, minute, counts) in waiting {
-            let at = step.beginning(minute);
-            if (from..until).contains(&at) {
-                found.entry(webhook).or_default().entry(at).or_default().add(&counts);
-            }
-        }
-        let whole = |mut found: BTreeMap<_, _>| {
-            steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect()
-        };
-        Ok(found.into_iter().map(|(webhook, found)| (webhook, whole(found))).collect())
+        let read = || self.store().read(ops::StatsByWebhook { workspace, step, from, until });
+        let look = |waiting: &mut _| tallies.look(waiting, workspace, |_| true);
+        let (stored, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
+        Ok(StatsByWebhook { stored, waiting, step, from, until })
     }
 
     /// The same of all webhooks of the workspace together, those that were deleted since included.

@@ -121,14 +121,12 @@ impl Query for StatsOfWebhook {
     }
 }
 
-/// How the attempts of some webhooks of a workspace went, each by step, oldest first: of a page of webhooks in one reading.
-/// Webhooks and steps without an attempt are left out, and so is how long attempts took.
+/// How the attempts of each webhook of a workspace went, by step: as it is stored, for whoever finds out meanwhile which
+/// webhooks are meant.
 #[derive(Debug)]
-pub struct StatsOfWebhooks {
+pub struct StatsByWebhook {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// The webhooks.
-    pub ids: BTreeSet<WebhookId>,
     /// By minute, hour or day.
     pub step: Step,
     /// Of this time or later: the beginning of a step.
@@ -137,29 +135,42 @@ pub struct StatsOfWebhooks {
     pub until: Timestamp,
 }
 
-impl Query for StatsOfWebhooks {
-    const NAME: &'static str = "delivery_stats.of_webhooks";
-    type Out = BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>;
+impl Query for StatsByWebhook {
+    const NAME: &'static str = "delivery_stats.by_webhook";
+    type Out = StoredStats;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+    fn run(&self, tx: &mut dyn Read) -> Result<StoredStats, StoreError> {
         let args =
             [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let ids: BTreeMap<&[u8], WebhookId> =
-            self.ids.iter().map(|id| (Attempts::id_bytes(id), *id)).collect();
-        let mut found: Self::Out = BTreeMap::new();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            let (at, mut entries) = (row.at(0)?, Entries::<Attempts>::of(row.bytes(1)?)?);
+        tx.all(&BETWEEN, &args, |row| Ok((row.at(0)?, row.bytes(1)?.to_vec()))).map(StoredStats)
+    }
+}
+
+/// What [`StatsByWebhook`] found: some sixty bytes for each webhook and step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStats(Vec<(Timestamp, Vec<u8>)>);
+
+impl StoredStats {
+    /// How the attempts of those webhooks went, each by step, oldest first. Webhooks and steps without an attempt are left
+    /// out, and so is how long attempts took.
+    pub fn of_webhooks(
+        &self,
+        ids: &BTreeSet<WebhookId>,
+    ) -> Result<BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>, StoreError> {
+        let ids: BTreeMap<&[u8], WebhookId> = ids.iter().map(|id| (Attempts::id_bytes(id), *id)).collect();
+        let mut found: BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>> = BTreeMap::new();
+        for (at, value) in &self.0 {
+            let mut entries = Entries::<Attempts>::of(value)?;
             while let Some(id) = entries.next_id()? {
                 match ids.get(id) {
                     Some(id) => {
-                        let sum = found.entry(*id).or_default().entry(at).or_default();
+                        let sum = found.entry(*id).or_default().entry(*at).or_default();
                         add_outcomes(entries.rest(), sum)?;
                     }
                     None => entries.pass_over()?,
                 }
             }
-            Ok(())
-        })?;
+        }
         Ok(found)
     }
 }

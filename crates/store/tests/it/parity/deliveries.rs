@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::attempt_counts::AttemptCounts;
-use keybell_core::{DeliveryId, EventKey};
+use keybell_core::{DeliveryId, EventKey, WebhookId};
 use keybell_store::ops::{
     attempts, deliveries, delivery_log, delivery_stats, events, health, resend, resends, retention, usage,
     waiting, webhook_health,
 };
 
 use super::dice::Dice;
-use super::{Step, read, write, write_as};
+use super::{Step, read, read_as, write, write_as};
 
 pub(super) const STEPS: &[Step] = &[
     ("events.accept", accept),
@@ -134,13 +134,19 @@ pub(super) const STEPS: &[Step] = &[
             until: dice.at(),
         })
     }),
-    ("delivery_stats.of_webhooks", |dice| {
-        read(delivery_stats::StatsOfWebhooks {
+    ("delivery_stats.by_webhook", |dice| {
+        let question = delivery_stats::StatsByWebhook {
             workspace: dice.workspace(),
-            ids: (0..dice.small(4)).map(|_| dice.webhook()).collect(),
             step: dice.pick(&usage::Step::ALL),
             from: dice.at(),
             until: dice.at(),
+        };
+        // Rows come in whatever order; what is made of them is the same.
+        read_as(question, |stored| {
+            let ids = (1..4).map(|number| {
+                WebhookId::from_bytes([[0; 15].as_slice(), &[number]].concat().try_into().expect("16"))
+            });
+            format!("{:?}", stored.of_webhooks(&ids.collect()))
         })
     }),
     ("delivery_stats.of_workspace", |dice| {

@@ -26,11 +26,12 @@ use crate::ui::view::webhooks::{WebhookPage, WebhookPart, WebhookRow, WebhooksPa
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
-    let listing = app.list_webhooks(here.grant::<ReadWebhooks>()?, Page::new(None, cursor)?).await?;
+    let (listing, stats) = try_join!(
+        app.list_webhooks(here.grant::<ReadWebhooks>()?, Page::new(None, cursor)?),
+        app.stats_by_webhook(here.grant::<ReadWebhooks>()?, Period::Day.question(app.now())),
+    )?;
     let list = list_of(&here);
-    let ids = listing.data.iter().map(|webhook| webhook.id).collect();
-    let lately = Period::Day.question(app.now());
-    let mut went = app.stats_of_webhooks(here.grant::<ReadWebhooks>()?, ids, lately).await?;
+    let mut went = stats.of_webhooks(&listing.data.iter().map(|webhook| webhook.id).collect())?;
     let rows = listing.data.iter().map(|webhook| {
         let lately = went.remove(&webhook.id).map(went_lately);
         WebhookRow { lately, ..row(&here, webhook, "list") }
