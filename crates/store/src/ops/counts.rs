@@ -67,12 +67,13 @@ fn add_to_parts<C: Counted>(
     Ok(by_part.into_keys().collect())
 }
 
-/// The same in the parts of a higher level. A part there is made of one part only, so that its entries keep their order.
+/// The same in the parts of a higher level, the first of which is always there. A part is made of one part only, so that its
+/// entries keep their order.
 fn halved<C: Counted>(
     stored: &BTreeMap<i64, Vec<u8>>,
     level: u32,
 ) -> Result<BTreeMap<i64, Vec<u8>>, StoreError> {
-    let mut halved: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+    let mut halved = BTreeMap::from([(parts::first_of(level), value::NOTHING.to_vec())]);
     for value in stored.values() {
         value::each::<C>(value, |id, entry| {
             let part = halved.entry(parts::at_level(level, id)).or_insert_with(|| value::NOTHING.to_vec());

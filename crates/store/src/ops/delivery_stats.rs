@@ -34,7 +34,7 @@ statements! {
     DELETE_OLD = concat!(
         "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND (part, at, node) IN \
          (SELECT part, at, node FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at < $3 ORDER BY at, part, node LIMIT $4)");
+        " AND at < $3 ORDER BY at, part DESC, node LIMIT $4)");
 }
 
 /// Where counts are kept.

@@ -4,7 +4,7 @@ pub mod bite;
 
 use keybell_core::{DeliveryId, EventKey, Timestamp, WorkspaceId};
 
-use super::counts::parts::every_part;
+use super::counts::parts::first_parts;
 use crate::error::StoreError;
 use crate::sql::Sql;
 use crate::statements;
@@ -40,7 +40,7 @@ macro_rules! old_counts {
             " WHERE workspace_id = workspaces.id AND ",
             $step,
             " AND part IN ",
-            every_part!(),
+            first_parts!(),
             " AND at < ",
             $before,
             ") "

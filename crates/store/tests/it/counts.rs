@@ -6,6 +6,7 @@ use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WebhookId};
 use keybell_store::ops::delivery_stats::{AddDeliveryStats, MinuteStats, StatsOfWebhook, StatsOfWorkspace};
+use keybell_store::ops::retention::{Cutoffs, DeleteOldUsage, WithSomethingOld};
 use keybell_store::ops::usage::{AddUsage, MinuteUsage, Step, UsageByKey, UsageOfKey, UsageOfWorkspace};
 use keybell_store::{Query, Read, Sql, StoreError, statements};
 
@@ -19,6 +20,7 @@ on_both_engines! {
     counts_of_many_keys_are_in_parts_and_of_few_in_one_row
     counts_of_many_webhooks_are_in_parts
     counts_from_before_there_were_parts_are_the_whole_until_more_is_added
+    old_counts_are_found_as_long_as_any_is_left
 }
 
 statements! {
@@ -222,4 +224,32 @@ async fn counts_from_before_there_were_parts_are_the_whole_until_more_is_added(e
             assert_eq!(found, BTreeMap::from([(from, Counts::of(Outcome::Valid, count))]), "{number}");
         }
     }
+}
+
+async fn old_counts_are_found_as_long_as_any_is_left(engine: Engine) {
+    let store = furnished(&engine, NOW).await;
+    let (from, until) = hour();
+    let keys =
+        (0..65).map(|number| KeyId::parse(&format!("{number:012}")).expect("twelve characters of base62"));
+    let counts: BTreeMap<_, _> = keys.map(|id| (id, Counts::of(Outcome::Valid, 1))).collect();
+    let minutes = vec![MinuteUsage { workspace: WORKSPACE, at: NOW, counts }];
+    for node in ["one", "two"] {
+        let minutes = minutes.clone();
+        store.write(AddUsage { node: node.to_owned(), minutes }).await.expect("they are written");
+    }
+    let never = Timestamp::from_seconds(0);
+    let cutoffs = Cutoffs { events: never, attempts: never, usage: [never, until, never] };
+    let is_old = || WithSomethingOld { after: None, until: WORKSPACE, cutoffs };
+    let mut rows = 0;
+    while store.read(is_old()).await.expect("it can be read") == [WORKSPACE] {
+        let bite =
+            DeleteOldUsage { workspace: WORKSPACE, step: Step::Hour, before: Some(until), weight_max: 1 };
+        let bite = store.write(bite).await.expect("it goes");
+        assert_eq!((bite.rows, bite.more), (1, true));
+        rows += bite.rows;
+    }
+    assert_eq!(rows, 4, "two parts of two nodes");
+    assert!(store.read(Parts(&PARTS_OF_KEYS)).await.expect("they can be read").is_empty());
+    let by_minute = UsageOfWorkspace { workspace: WORKSPACE, step: Step::Minute, from, until };
+    assert_eq!(store.read(by_minute).await.expect("they can be read").len(), 1, "what is not old stays");
 }

@@ -19,7 +19,16 @@ macro_rules! every_part {
 }
 pub(in crate::ops) use every_part;
 
-/// The same as rows of one column, `part`.
+/// The first part of each level. Where there is any row of a time and node, there is one of these: they are made when rows
+/// are halved, whether or not anything is in them, and go last. So whether there is anything is asked of five parts.
+macro_rules! first_parts {
+    () => {
+        "(1, 2, 4, 8, 16)"
+    };
+}
+pub(in crate::ops) use first_parts;
+
+/// Every part as rows of one column, `part`.
 macro_rules! each_part {
     () => {
         "WITH RECURSIVE each (part) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT part + 1 FROM each WHERE part < 31) \
@@ -46,6 +55,11 @@ pub(super) fn at_level(level: u32, id: &[u8]) -> i64 {
     let number = id.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
     let parts = 1 << level;
     parts | (i64::from(number) & (parts - 1))
+}
+
+/// The first part of a level.
+pub(super) fn first_of(level: u32) -> i64 {
+    1 << level
 }
 
 /// The level of a part.
@@ -77,11 +91,13 @@ mod tests {
 
     #[test]
     fn every_part_is_on_the_list_and_has_something() {
-        let listed: BTreeSet<i64> = every_part!()
-            .trim_matches(['(', ')'])
-            .split(", ")
-            .map(|part| part.parse().expect("a number"))
-            .collect();
+        let list = |text: &str| {
+            let parts = text.trim_matches(['(', ')']).split(", ");
+            parts.map(|part| part.parse().expect("a number")).collect::<BTreeSet<i64>>()
+        };
+        let first = (0..=LEVEL_MAX).map(first_of).collect();
+        assert_eq!(list(first_parts!()), first);
+        let listed = list(every_part!());
         let had: BTreeSet<i64> = (0..=u8::MAX).flat_map(|byte| that_may_have(&[byte])).collect();
         assert_eq!(listed, had);
     }

@@ -23,7 +23,7 @@ statements! {
                  FROM audit_entries WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3";
     PART_WITH_OLD_USAGE = concat!(
         "SELECT part FROM (", each_part!(), ") AS parts WHERE EXISTS (SELECT 1 FROM key_usage \
-         WHERE workspace_id = $1 AND step = $2 AND key_usage.part = parts.part AND at < $3) ORDER BY part LIMIT 1");
+         WHERE workspace_id = $1 AND step = $2 AND key_usage.part = parts.part AND at < $3) ORDER BY part DESC LIMIT 1");
     OLD_USAGE = "SELECT node, at, CAST(OCTET_LENGTH(counts) AS BIGINT) AS octets FROM key_usage \
                  WHERE workspace_id = $1 AND step = $2 AND part = $3 AND at < $4 ORDER BY at, node LIMIT $5";
     EXPIRED_ANSWERS = "SELECT owner, idempotency_key, expires_at, CAST(COALESCE(OCTET_LENGTH(body), 0) AS BIGINT) AS octets \
@@ -153,7 +153,8 @@ impl Op for DeleteAged {
     }
 }
 
-/// Deletes one bite of how keys of a workspace were used: of one part of its keys, oldest first.
+/// Deletes one bite of how keys of a workspace were used: of one part of its keys, oldest first. The first part of a level
+/// goes last, since by it the others are found.
 #[derive(Debug)]
 pub struct DeleteOldUsage {
     /// The workspace.
