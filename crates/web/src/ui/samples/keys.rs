@@ -22,6 +22,8 @@ impl Sample<'_> {
                 self.say("reports:read"),
                 "portfolios:read".to_owned(),
                 "portfolios:write".to_owned(),
+                "keybell:webhooks.read".to_owned(),
+                self.say("orders:read"),
             ],
             created: When::day(at(-50_000)),
             created_by: self.say("Ada Lovelace"),

@@ -7,6 +7,9 @@ use super::frame::Frame;
 use super::parts::{Badge, Choice, Download, Icon, Lately, When};
 use crate::ui::charts::Chart;
 
+/// Scopes of a key that the list shows at once: a key may have dozens, and its row should stay a row.
+const SCOPES_AT_FIRST: usize = 4;
+
 /// The list of API keys.
 #[derive(Template)]
 #[template(path = "keys.html")]
@@ -96,6 +99,18 @@ pub struct KeyRow {
     pub may_edit: bool,
     /// Whether the person may revoke and rotate it.
     pub may_revoke: bool,
+}
+
+impl KeyRow {
+    /// The scopes that are shown at once.
+    pub fn first_scopes(&self) -> &[String] {
+        &self.scopes[..self.scopes.len().min(SCOPES_AT_FIRST)]
+    }
+
+    /// The scopes after those.
+    pub fn more_scopes(&self) -> &[String] {
+        &self.scopes[self.first_scopes().len()..]
+    }
 }
 
 /// One key.

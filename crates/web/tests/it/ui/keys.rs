@@ -70,6 +70,30 @@ async fn a_key_is_generated_shown_once_and_opens_the_api() {
 }
 
 #[tokio::test]
+async fn a_key_of_many_scopes_has_a_row_of_four_and_all_of_them_on_its_own_page() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let scopes: Vec<String> = (0..10).map(|number| format!("reports:read{number}")).collect();
+    for scope in &scopes {
+        app.operator().post("/v1/scopes", json!({ "name": scope, "description": "See" })).await.done(201);
+    }
+    for (name, many) in [("Ten", 10), ("Four", 4)] {
+        let made = json!({ "name": name, "scopes": scopes[..many] });
+        app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    }
+    let list = browser.open(&page.path).await.is(200);
+    let shown = |selector: &str| {
+        list.all(selector).iter().map(|found| found.text().collect()).collect::<Vec<String>>()
+    };
+    assert_eq!(shown("[data-label=Scopes] > .tags > .tag"), [&scopes[..4], &scopes[..4]].concat());
+    assert_eq!(shown("[data-label=Scopes] summary"), ["6 more scopes"], "four need no more");
+    assert_eq!(shown("[data-label=Scopes] details:not([open]) .tag"), scopes[4..]);
+    let own = browser.open(&list.link("Ten")).await.is(200);
+    let tags: Vec<String> = own.all("dl .tags > .tag").iter().map(|tag| tag.text().collect()).collect();
+    assert_eq!(tags, scopes);
+}
+
+#[tokio::test]
 async fn what_was_written_stays_in_the_form_beside_what_is_wrong_with_it() {
     let app = TestApp::start().await;
     let (_, mut browser, page) = at_the_list(&app).await;
