@@ -66,6 +66,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         answers: chosen(&ANSWERS, query.one("answer")),
         event_type: query.some("event_type").unwrap_or_default(),
         event_types: event_type_choices(&app, query.some("event_type").as_deref())?,
+        webhooks: if webhook_id.is_none() { webhooks.choices() } else { Vec::new() },
         period: between.fields,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
