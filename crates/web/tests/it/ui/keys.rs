@@ -215,6 +215,25 @@ async fn a_rotated_key_has_both_secrets_until_the_overlap_ends() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_revoked_in_an_overlap_has_no_old_secret_that_is_still_to_end() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    app.api_key(&workspace, &[]).await;
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let form = browser.open(&list.link("Rotate")).await.is(200).form("Rotate").with("overlap", "3600");
+    browser.send(&form).await.is(200);
+    let rotated = browser.open(&list.path).await.is(200);
+    assert!(rotated.text().contains("Old secret ends"), "{}", rotated.text());
+    let ask = browser.open(&rotated.link("Revoke")).await.is(200);
+    let revoked = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(revoked.text().contains("Revoked"), "{}", revoked.text());
+    let own = browser.open(&revoked.link("tests")).await.is(200);
+    for page in [revoked, own] {
+        assert!(!page.text().to_lowercase().contains("old secret"), "{}", page.text());
+    }
+}
+
+#[tokio::test]
 async fn an_old_secret_tells_its_last_use_and_is_ended_from_the_page_of_its_key() {
     let app = TestApp::start().await;
     let (workspace, mut browser, _) = at_the_list(&app).await;
