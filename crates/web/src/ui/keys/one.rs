@@ -29,6 +29,7 @@ pub(super) async fn one(
     let used = app.key_usage(here.grant::<ReadKeys>()?, key.id, period.question(now)).await?;
     let used = Timeline::of(used, period.step(), |sum: &mut Counts, more| *sum += *more);
     let networks = key.allowed_networks.iter().map(ToString::to_string).collect();
+    let is_without_scopes = key.scopes.is_empty() && key.revoked_at.is_none();
     let old = old_secret(&key, now);
     let key = row(&app, &here, &list, key, now);
     Ok(page(&KeyPage {
@@ -36,6 +37,7 @@ pub(super) async fn one(
         periods: period.choices(&key.href),
         chart: bars("requests", Words::REQUESTS, period.spoken(), &used.map(Outcomes::of_requests)),
         refusals: refusals(used.values()),
+        is_without_scopes,
         networks,
         old_secret: old.map(|old| OldSecret {
             last_used: old.last_used_at.map(When::near),

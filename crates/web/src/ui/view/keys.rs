@@ -129,6 +129,8 @@ pub struct KeyPage {
     pub chart: Chart,
     /// How often it was refused, and why, the most frequent first.
     pub refusals: Vec<(&'static str, String)>,
+    /// Whether it may be used, and for nothing that asks for a scope.
+    pub is_without_scopes: bool,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
     /// The secret before the last rotation, while it is good.
@@ -225,6 +227,8 @@ pub struct NewKeyPage {
     pub public_identifier: CopyField,
     /// Its secret key.
     pub secret_key: CopyField,
+    /// Whether it has no scope at all.
+    pub is_without_scopes: bool,
     /// A command line with the secret key in it.
     pub curl: String,
     /// The name of the variable in the `.env` file.

@@ -215,6 +215,31 @@ async fn a_rotated_key_has_both_secrets_until_the_overlap_ends() {
 }
 
 #[tokio::test]
+async fn a_key_without_scopes_is_said_to_open_nothing_that_asks_for_one() {
+    let app = TestApp::start().await;
+    app.operator()
+        .post("/v1/scopes", json!({ "name": "reports:read", "description": "See reports" }))
+        .await
+        .done(201);
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let new = browser.open(&page.link("Create API Key")).await.is(200).form("Generate");
+    let warning = "is refused by whatever asks for a scope";
+    let without = browser.send(&new.with("name", "Without")).await.is(200);
+    assert!(without.text().contains(&format!("The key has no scopes: it verifies, and {warning}.")));
+    let new = browser.open(&format!("/w/{workspace}{LIST}/new")).await.is(200).form("Generate");
+    let with = browser.send(&new.with("name", "Scoped").ticked("scopes", "reports:read")).await.is(200);
+    assert!(!with.text().contains(warning), "{}", with.text());
+
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await.is(200);
+    let own = browser.open(&list.link("Without")).await.is(200);
+    assert!(own.text().contains(&format!("The key verifies, and {warning}.")), "{}", own.text());
+    assert!(!browser.open(&list.link("Scoped")).await.text().contains(warning));
+    let ask = browser.open(&list.link("Revoke Without")).await.is(200);
+    browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(!browser.open(&list.link("Without")).await.text().contains(warning), "it verifies no more");
+}
+
+#[tokio::test]
 async fn a_key_that_was_revoked_in_an_overlap_has_no_old_secret_that_is_still_to_end() {
     let app = TestApp::start().await;
     let (workspace, mut browser, _) = at_the_list(&app).await;
