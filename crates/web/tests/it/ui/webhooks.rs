@@ -85,6 +85,17 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
 }
 
 #[tokio::test]
+async fn the_form_says_what_all_events_leave_out() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app).await;
+    let form = browser.open(&page.link("Create Webhook")).await.is(200);
+    let hint = form.all("input[name=which_events][value=all]")[0].attr("aria-describedby").expect("a hint");
+    let told: String = form.all(&format!("#events #{hint}"))[0].text().collect();
+    assert!(told.contains("leaves out") && told.contains("keybell.*"), "{told}");
+    assert_eq!(form.all("#events input[value='keybell.*']").len(), 1, "and what it names can be ticked");
+}
+
+#[tokio::test]
 async fn the_switch_needs_no_script_and_says_what_it_is() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app).await;
