@@ -80,6 +80,7 @@ impl Sample<'_> {
             old_secret: self
                 .full
                 .then(|| OldSecret { last_used: Some(When::near(at(-3))), ends: When::near(at(1_260)) }),
+            limits: self.some(|| vec![("100 requests in 60 seconds".to_owned(), self.say("requests_60"))]),
             networks: self.some(|| vec![self.say("192.0.2.0/24"), "2001:db8::/32".to_owned()]),
         };
         let new_key = NewKeyPage {

@@ -77,6 +77,7 @@ impl Sample<'_> {
             ],
             charts: [self.attempts_chart(), self.latency_chart()],
             headers: self.some(|| vec![(self.say("x-api-key"), self.say("secret, set"))]),
+            rate_limit: self.full.then(|| "100 requests in 60 seconds".to_owned()),
             created: When::at(at(-9_000)),
             created_by: self.say("Ada Lovelace"),
             deliveries: self.deliveries(),

@@ -133,6 +133,8 @@ pub struct KeyPage {
     pub is_without_scopes: bool,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
+    /// How often it may be used: in words, and the limit's name; empty where it has no limit of its own.
+    pub limits: Vec<(String, String)>,
     /// The secret before the last rotation, while it is good.
     pub old_secret: Option<OldSecret>,
 }

@@ -228,6 +228,8 @@ pub struct WebhookPage {
     pub charts: [Chart; 2],
     /// Its headers: name, and the value or that it is secret.
     pub headers: Vec<(String, String)>,
+    /// How fast it is called at most, in words; `None` where it has no limit of its own.
+    pub rate_limit: Option<String>,
     /// When it was made, and by whom.
     pub created: When,
     /// By whom.

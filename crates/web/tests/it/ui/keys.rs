@@ -240,6 +240,27 @@ async fn a_key_without_scopes_is_said_to_open_nothing_that_asks_for_one() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_key_says_how_often_it_may_be_used() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let limits = json!([{ "name": "burst", "limit": 5, "window_seconds": 1 },
+        { "name": "daily", "limit": 10_000, "window_seconds": 86_400 }]);
+    for made in [json!({ "name": "Limited", "rate_limits": limits }), json!({ "name": "Free" })] {
+        app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    }
+    let list = browser.open(&page.path).await.is(200);
+    for (name, told) in [
+        ("Limited", "Rate limits5 requests in 1 second burst10,000 requests in 86,400 seconds dailyCreated"),
+        ("Free", "Rate limitsNo limit of its own"),
+    ] {
+        let own = browser.open(&list.link(name)).await.is(200);
+        let facts: Vec<String> =
+            own.all("dl.pairs :is(dt, dd)").iter().map(|fact| fact.text().collect()).collect();
+        assert!(facts.concat().contains(told), "{name}: {facts:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_revoked_in_an_overlap_has_no_old_secret_that_is_still_to_end() {
     let app = TestApp::start().await;
     let (workspace, mut browser, _) = at_the_list(&app).await;

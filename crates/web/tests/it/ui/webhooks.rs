@@ -220,9 +220,13 @@ async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
     assert_eq!(made["rate_limit"], json!({ "limit": 30, "window_seconds": 60 }));
     assert_eq!(made["max_in_flight"], 3);
 
-    let edit = format!("/w/{workspace}{LIST}/{}/edit", made["id"].as_str().expect("an id"));
-    let form = browser.open(&edit).await.is(200).form("Save");
-    browser.send(&form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "")).await.is(200);
+    let own = format!("/w/{workspace}{LIST}/{}", made["id"].as_str().expect("an id"));
+    let limited = browser.open(&own).await.is(200);
+    assert!(limited.text().contains("Rate limit30 requests in 60 seconds"), "{}", limited.text());
+    let form = browser.open(&format!("{own}/edit")).await.is(200).form("Save");
+    let form = form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "");
+    let page = browser.send(&form).await.is(200);
+    assert!(page.text().contains("Rate limitNo limit of its own"), "{}", page.text());
     let saved = only(&app, &workspace).await;
     assert_eq!((&saved["rate_limit"], &saved["max_in_flight"]), (&Value::Null, &json!(3)));
 }
