@@ -149,6 +149,21 @@ async fn a_delivery_that_waits_says_so() {
 }
 
 #[tokio::test]
+async fn a_list_of_pending_deliveries_offers_none_to_tick() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 1).await;
+    let pending = browser.open(&format!("{}?status=pending", page.path)).await.is(200);
+    assert_eq!(pending.all("tbody tr").len(), 1);
+    assert!(!pending.offers("Resend") && pending.all("form[method=post] table, .tick").is_empty());
+    let model = pending.all("template#delivery-row")[0].inner_html();
+    assert!(model.contains("data-put=\"status\"") && !model.contains("checkbox"), "{model}");
+    assert!(
+        page.offers("Resend the ticked ones"),
+        "what else is listed may have ended, or end while it is live"
+    );
+}
+
+#[tokio::test]
 async fn a_guest_sees_that_something_was_sent_and_not_what() {
     let app = TestApp::start().await;
     let (workspace, _, page) = at_the_list(&app, 1).await;
