@@ -106,6 +106,8 @@ pub struct WebhooksPage {
 
 /// One webhook of the list.
 pub struct WebhookRow {
+    /// Its id, which its row has too, for the way back from its switch.
+    pub id: String,
     /// Where its pages begin.
     pub href: String,
     /// Its name.

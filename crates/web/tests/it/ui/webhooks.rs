@@ -109,6 +109,8 @@ async fn the_switch_needs_no_script_and_says_what_it_is() {
         let form = list.form("Hook is on");
         list = browser.send(&form).await.is(200);
         assert!(list.text().contains(done), "{}", list.text());
+        let (_, row) = list.path.split_once('#').expect("it leads back to the row");
+        assert_eq!(list.all(&format!("tr[id='{row}'] button[role=switch]")).len(), 1, "{row}");
         assert_eq!(only(&app, &workspace).await["enabled"], !is_on);
         browser.send(&form).await.is(200);
         assert_eq!(only(&app, &workspace).await["enabled"], !is_on, "sent twice, it is the same");
