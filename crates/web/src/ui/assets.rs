@@ -123,4 +123,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn on_paper_there_is_nothing_to_press_and_tables_are_whole() {
+        let style = std::str::from_utf8(ASSETS[0].bytes).expect("style is text");
+        let (_, print) = style.split_once("@media print {").expect("rules for paper");
+        let hidden = print.lines().find(|line| line.contains("display: none")).expect("what is left out");
+        for part in ["nav", ".top", ".sub", ".filters", ".button", ".switch"] {
+            assert!(hidden.split([',', ' ']).any(|selector| selector == part), "{part}: {hidden}");
+        }
+        assert!(
+            print.contains(".scroll { max-block-size: none; overflow: visible; }"),
+            "all rows of a table"
+        );
+        assert!(print.contains("color-scheme: only light"), "black on white");
+        // Paper is narrower than the width below which a screen shows rows as lists.
+        let narrow = style.split("@media (max-width").skip(1);
+        for rules in narrow.map(|rules| rules.split_once("\n  }").map_or(rules, |(rules, _)| rules)) {
+            assert!(!rules.contains("thead"), "{rules}");
+        }
+    }
 }

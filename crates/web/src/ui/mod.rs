@@ -25,6 +25,7 @@ mod overview;
 mod packed;
 mod period;
 mod pretty;
+mod rate_limit;
 mod reference;
 #[cfg(test)]
 mod samples;

@@ -201,6 +201,21 @@ fn the_pages_say_what_the_brief_says_in_its_words() {
 }
 
 #[test]
+fn the_times_of_a_filter_wrap_together_with_its_button() {
+    let mut found = HashSet::new();
+    for (name, page, _) in pages() {
+        if all(&page, ".filters .time").is_empty() {
+            continue;
+        }
+        assert_eq!(all(&page, "form.filters > .end > .time").len(), 2, "{name}");
+        assert_eq!(all(&page, "form.filters > .end > button[type=submit]").len(), 1, "{name}");
+        found.extend(name.split([' ', '-']).nth(1).map(str::to_owned));
+    }
+    let lists = ["deliveries", "events", "audit"].map(str::to_owned);
+    assert_eq!(found, HashSet::from(lists), "every list with times");
+}
+
+#[test]
 fn a_list_that_could_not_be_loaded_does_not_look_empty() {
     let failed: Vec<_> = pages().into_iter().filter(|(name, ..)| name.ends_with("-failed")).collect();
     assert_eq!(failed.len(), 6, "events and the audit log, in three ways each");

@@ -47,7 +47,7 @@ fn shown(content_type: ContentType, body: String) -> ExampleView {
         },
         label: example::label(content_type),
         header: content_type.header_value(),
-        pretty: pretty::json(&body),
+        pretty: pretty::body(&body),
         body,
         is_usual: matches!(content_type, ContentType::Json | ContentType::Xml),
     }

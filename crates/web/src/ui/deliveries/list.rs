@@ -42,7 +42,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let grant = here.grant::<ReadDeliveries>()?;
     let between = Between::read(&query);
     let filter = filter(&query, &between);
-    let webhook_id = filter.webhook;
+    let (webhook_id, status) = (filter.webhook, filter.status);
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let found = app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?);
@@ -66,6 +66,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         answers: chosen(&ANSWERS, query.one("answer")),
         event_type: query.some("event_type").unwrap_or_default(),
         event_types: event_type_choices(&app, query.some("event_type").as_deref())?,
+        webhooks: if webhook_id.is_none() { webhooks.choices() } else { Vec::new() },
         period: between.fields,
         is_filtered: FILTERS[1..].iter().any(|name| query.some(name).is_some()),
         failed: problem.is_some(),
@@ -73,7 +74,9 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         live: (!is_later_page && between.until.is_none())
             .then(|| address(&format!("{list}/live"), &kept, None)),
         resend_all: (may_resend && is_over).then(|| address(&format!("{list}/resend"), &kept, None)),
-        back: may_resend.then(|| Back::at(list.clone(), &FILTERS, &query).said()),
+        // What is pending has not ended: there is nothing to tick.
+        back: (may_resend && status != Some(DeliveryStatus::Pending))
+            .then(|| Back::at(list.clone(), &FILTERS, &query).said()),
         token: form_token(&app),
         download: (!deliveries.is_empty() || looked_to.is_some()).then(|| download::link(&list, &kept)),
         deliveries,

@@ -52,6 +52,9 @@ pub(super) fn of_event(here: &Inside, event: &str) -> String {
     format!("{}?event_id={event}", list_of(here))
 }
 
+/// Webhooks to choose from in a filter, at most: some 15 KB of a page that is read again with every filter.
+const CHOICES_MAX: usize = 200;
+
 /// The workspace's webhooks, as far as the log speaks of them.
 pub(super) struct Webhooks(HashMap<WebhookId, NamedWebhook>);
 
@@ -70,6 +73,18 @@ impl Webhooks {
     /// A webhook that has not been deleted.
     fn get(&self, webhook: WebhookId) -> Option<&NamedWebhook> {
         self.0.get(&webhook)
+    }
+
+    /// The webhooks to choose from in a filter, by name: id and name. None where they are more than anybody finds one in by
+    /// looking; the page of a webhook leads to its deliveries then, as it always does.
+    fn choices(&self) -> Vec<(String, String)> {
+        if self.0.len() > CHOICES_MAX {
+            return Vec::new();
+        }
+        let mut webhooks: Vec<_> = self.0.values().collect();
+        webhooks.sort_by_cached_key(|webhook| (webhook.name.to_lowercase(), webhook.id));
+        let choice = |webhook: &NamedWebhook| (webhook.id.to_string(), webhook.name.as_ref().to_owned());
+        webhooks.into_iter().map(choice).collect()
     }
 
     /// Whether the person may have this delivery made again.
@@ -115,5 +130,36 @@ pub(super) fn row(here: &Inside, webhooks: &Webhooks, delivery: DeliverySummary)
         took: delivery.completed_at.map_or_else(|| "—".to_owned(), |at| took(at.since(delivery.created_at))),
         at: When::near(delivery.created_at),
         next: delivery.next_attempt_at.map(When::near),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhooks(names: impl IntoIterator<Item = String>) -> Webhooks {
+        let all = names.into_iter().enumerate().map(|(index, name)| {
+            let made_at =
+                keybell_core::Timestamp::from_seconds(1_795_447_916 + i64::try_from(index).expect("few"));
+            let id = WebhookId::first_of(made_at);
+            (id, NamedWebhook { id, name: name.into(), enabled: true, created_by_id: "usr_1".into() })
+        });
+        Webhooks(all.collect())
+    }
+
+    #[test]
+    fn webhooks_are_chosen_by_name() {
+        let known = webhooks(["beta", "Alpha", "gamma", "beta"].map(str::to_owned));
+        let choices = known.choices();
+        let names: Vec<_> = choices.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["Alpha", "beta", "beta", "gamma"]);
+        assert!(choices[1].0 < choices[2].0, "of one name, the older first");
+    }
+
+    #[test]
+    fn more_webhooks_than_two_hundred_are_not_chosen_from_a_list() {
+        let choices =
+            |many: usize| webhooks((0..many).map(|number| format!("Hook {number}"))).choices().len();
+        assert_eq!([0, CHOICES_MAX, CHOICES_MAX + 1].map(choices), [0, CHOICES_MAX, 0]);
     }
 }

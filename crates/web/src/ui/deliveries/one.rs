@@ -86,7 +86,7 @@ fn message(headers: Vec<LoggedHeader>, body: Option<String>) -> Message {
         |header: LoggedHeader| (header.name, header.value.unwrap_or_else(|| "••••• (secret)".to_owned()));
     Message {
         headers: headers.into_iter().map(shown).collect(),
-        pretty: body.as_deref().and_then(pretty::json),
+        pretty: body.as_deref().and_then(pretty::body),
         body,
     }
 }
@@ -110,5 +110,18 @@ mod tests {
         assert_eq!(outcome(Some(204), true).word, "204 No Content");
         assert_eq!(outcome(Some(599), false).word, "599");
         assert_eq!(outcome(None, false).word, "No answer");
+    }
+
+    #[test]
+    fn a_body_is_laid_out_and_kept_as_it_was_beside_that() {
+        for (body, laid) in [
+            ("{\"a\":1}", Some("{\n  \"a\": 1\n}")),
+            ("<a><b>1</b></a>", Some("<a>\n  <b>1</b>\n</a>")),
+            ("<a><b>1</a>", None),
+            ("a=1", None),
+        ] {
+            let message = message(Vec::new(), Some(body.to_owned()));
+            assert_eq!((message.body.as_deref(), message.pretty.as_deref()), (Some(body), laid));
+        }
     }
 }

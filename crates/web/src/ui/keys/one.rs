@@ -11,12 +11,12 @@ use super::{key_of, list_of, old_secret};
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Timeline, Words, bars, grouped};
 use crate::ui::fields::Fields;
-use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::frame::Section;
 use crate::ui::view::keys::{KeyPage, OldSecret};
 use crate::ui::view::parts::When;
+use crate::ui::{page, rate_limit};
 
 pub(super) async fn one(
     State(app): State<App>,
@@ -29,6 +29,12 @@ pub(super) async fn one(
     let used = app.key_usage(here.grant::<ReadKeys>()?, key.id, period.question(now)).await?;
     let used = Timeline::of(used, period.step(), |sum: &mut Counts, more| *sum += *more);
     let networks = key.allowed_networks.iter().map(ToString::to_string).collect();
+    let limits = key
+        .rate_limits
+        .iter()
+        .map(|limit| (rate_limit::in_words(limit.limit, limit.window_seconds), limit.name.clone()))
+        .collect();
+    let is_without_scopes = key.scopes.is_empty() && key.revoked_at.is_none();
     let old = old_secret(&key, now);
     let key = row(&app, &here, &list, key, now);
     Ok(page(&KeyPage {
@@ -36,7 +42,9 @@ pub(super) async fn one(
         periods: period.choices(&key.href),
         chart: bars("requests", Words::REQUESTS, period.spoken(), &used.map(Outcomes::of_requests)),
         refusals: refusals(used.values()),
+        is_without_scopes,
         networks,
+        limits,
         old_secret: old.map(|old| OldSecret {
             last_used: old.last_used_at.map(When::near),
             ends: When::near(old.expires_at),

@@ -32,6 +32,7 @@ pub(super) fn shown_once(
         name: issued.key.name.clone(),
         public_identifier: CopyField::new("public-identifier", "Public identifier", id),
         secret_key: CopyField::new("secret-key", "Secret key", secret_key),
+        is_without_scopes: issued.key.scopes.is_empty(),
         curl: format!("curl -i {base}/v1/forward-auth \\\n  -H \"Authorization: Bearer {secret_key}\""),
         variable: "API_SECRET_KEY".to_owned(),
         previous: previous.map(|previous| When::at(previous.expires_at)),

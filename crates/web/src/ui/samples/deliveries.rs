@@ -84,6 +84,7 @@ impl Sample<'_> {
             answers: vec![("", "Any", true), ("5xx", "5xx", false)],
             event_type: self.word.to_owned(),
             event_types: vec![self.say("portfolio.updated")],
+            webhooks: self.some(|| vec![("whk_1".to_owned(), self.say("Warehouse"))]),
             period: self.period(),
             is_filtered: !self.word.is_empty(),
             failed: false,

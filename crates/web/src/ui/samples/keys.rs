@@ -22,6 +22,8 @@ impl Sample<'_> {
                 self.say("reports:read"),
                 "portfolios:read".to_owned(),
                 "portfolios:write".to_owned(),
+                "keybell:webhooks.read".to_owned(),
+                self.say("orders:read"),
             ],
             created: When::day(at(-50_000)),
             created_by: self.say("Ada Lovelace"),
@@ -74,9 +76,11 @@ impl Sample<'_> {
             periods: vec![Choice { label: "24 hours", href: "?period=24h".to_owned(), is_chosen: true }],
             chart: self.requests_chart(),
             refusals: self.some(|| vec![("Over a rate limit", "12".to_owned())]),
+            is_without_scopes: !self.full,
             old_secret: self
                 .full
                 .then(|| OldSecret { last_used: Some(When::near(at(-3))), ends: When::near(at(1_260)) }),
+            limits: self.some(|| vec![("100 requests in 60 seconds".to_owned(), self.say("requests_60"))]),
             networks: self.some(|| vec![self.say("192.0.2.0/24"), "2001:db8::/32".to_owned()]),
         };
         let new_key = NewKeyPage {
@@ -85,6 +89,7 @@ impl Sample<'_> {
             name: self.say("Warehouse import"),
             public_identifier: CopyField::new("public-identifier", "Public identifier", "kb_live_7Hq2mZxK9TbW"),
             secret_key: CopyField::new("secret-key", "Secret key", self.say("kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC4L998h")),
+            is_without_scopes: !self.full,
             curl: self.say("curl https://api.northwind.example/v1/portfolios \\\n  -H \"Authorization: Bearer kb_live_7Hq2mZxK9TbW_N4vYc8RkQ1sXe6LpJ0aUwG3hDf5BtMzC4L998h\""),
             variable: "KEYBELL_SECRET_KEY".to_owned(),
             previous: self.full.then(|| When::at(at(1_440))),

@@ -15,8 +15,10 @@ impl Sample<'_> {
     pub(super) fn webhook(&self, name: &str, enabled: bool) -> WebhookRow {
         let status =
             if enabled { Badge::new(Tone::Good, "Active") } else { Badge::new(Tone::Plain, "Disabled") };
+        let id = if enabled { "whk_06dhtsbh1nxwk8n6s4c3v9r7e0" } else { "whk_06dhtsbh1nxwk8n6s4c3v9r7e1" };
         WebhookRow {
-            href: format!("{DEVELOPER}/webhooks/whk_06dhtsbh1nxwk8n6s4c3v9r7e0"),
+            id: id.to_owned(),
+            href: format!("{DEVELOPER}/webhooks/{id}"),
             name: self.say(name),
             url: self.say("https://hooks.evergreen.example/northwind"),
             events: vec![self.say("research_report.*"), "portfolio.updated".to_owned()],
@@ -77,6 +79,7 @@ impl Sample<'_> {
             ],
             charts: [self.attempts_chart(), self.latency_chart()],
             headers: self.some(|| vec![(self.say("x-api-key"), self.say("secret, set"))]),
+            rate_limit: self.full.then(|| "100 requests in 60 seconds".to_owned()),
             created: When::at(at(-9_000)),
             created_by: self.say("Ada Lovelace"),
             deliveries: self.deliveries(),

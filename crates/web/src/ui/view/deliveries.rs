@@ -29,6 +29,8 @@ pub struct DeliveriesPage {
     pub event_type: String,
     /// The event types there are.
     pub event_types: Vec<String>,
+    /// The webhooks to go to from the list of the workspace: id and name; empty for none to choose from.
+    pub webhooks: Vec<(String, String)>,
     /// Whether anything is filtered.
     pub is_filtered: bool,
     /// Whether the deliveries could not be read.

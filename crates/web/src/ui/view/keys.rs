@@ -7,6 +7,9 @@ use super::frame::Frame;
 use super::parts::{Badge, Choice, Download, Icon, Lately, When};
 use crate::ui::charts::Chart;
 
+/// Scopes of a key that the list shows at once: a key may have dozens, and its row should stay a row.
+const SCOPES_AT_FIRST: usize = 4;
+
 /// The list of API keys.
 #[derive(Template)]
 #[template(path = "keys.html")]
@@ -98,6 +101,18 @@ pub struct KeyRow {
     pub may_revoke: bool,
 }
 
+impl KeyRow {
+    /// The scopes that are shown at once.
+    pub fn first_scopes(&self) -> &[String] {
+        &self.scopes[..self.scopes.len().min(SCOPES_AT_FIRST)]
+    }
+
+    /// The scopes after those.
+    pub fn more_scopes(&self) -> &[String] {
+        &self.scopes[self.first_scopes().len()..]
+    }
+}
+
 /// One key.
 #[derive(Template)]
 #[template(path = "key.html")]
@@ -114,8 +129,12 @@ pub struct KeyPage {
     pub chart: Chart,
     /// How often it was refused, and why, the most frequent first.
     pub refusals: Vec<(&'static str, String)>,
+    /// Whether it may be used, and for nothing that asks for a scope.
+    pub is_without_scopes: bool,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
+    /// How often it may be used: in words, and the limit's name; empty where it has no limit of its own.
+    pub limits: Vec<(String, String)>,
     /// The secret before the last rotation, while it is good.
     pub old_secret: Option<OldSecret>,
 }
@@ -210,6 +229,8 @@ pub struct NewKeyPage {
     pub public_identifier: CopyField,
     /// Its secret key.
     pub secret_key: CopyField,
+    /// Whether it has no scope at all.
+    pub is_without_scopes: bool,
     /// A command line with the secret key in it.
     pub curl: String,
     /// The name of the variable in the `.env` file.

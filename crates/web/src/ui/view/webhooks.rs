@@ -106,6 +106,8 @@ pub struct WebhooksPage {
 
 /// One webhook of the list.
 pub struct WebhookRow {
+    /// Its id, which its row has too, for the way back from its switch.
+    pub id: String,
     /// Where its pages begin.
     pub href: String,
     /// Its name.
@@ -228,6 +230,8 @@ pub struct WebhookPage {
     pub charts: [Chart; 2],
     /// Its headers: name, and the value or that it is secret.
     pub headers: Vec<(String, String)>,
+    /// How fast it is called at most, in words; `None` where it has no limit of its own.
+    pub rate_limit: Option<String>,
     /// When it was made, and by whom.
     pub created: When,
     /// By whom.

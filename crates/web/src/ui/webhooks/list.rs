@@ -15,13 +15,13 @@ use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Sparkline, Timeline, Words, bars, grouped, latency, rate};
 use crate::ui::deliveries::{latest_of, of_webhook};
 use crate::ui::fields::Fields;
-use crate::ui::page;
 use crate::ui::period::Period;
 use crate::ui::signed::Inside;
 use crate::ui::view::form::CopyField;
 use crate::ui::view::frame::Section;
 use crate::ui::view::parts::{Lately, When};
 use crate::ui::view::webhooks::{WebhookPage, WebhookPart, WebhookRow, WebhooksPage};
+use crate::ui::{page, rate_limit};
 
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let cursor = query.some("cursor");
@@ -74,6 +74,7 @@ pub(super) async fn one(
         ],
         description: webhook.description,
         headers: webhook.headers.into_iter().map(header).collect(),
+        rate_limit: webhook.rate_limit.map(|rate| rate_limit::in_words(rate.limit, rate.window_seconds)),
         created: When::at(webhook.created_at),
         created_by: webhook.created_by.name,
         deliveries,

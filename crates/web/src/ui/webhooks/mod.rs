@@ -93,6 +93,7 @@ pub(in crate::ui) fn head_of(
 fn row(here: &Inside, webhook: &Webhook, switch_from: &'static str) -> WebhookRow {
     let everything = webhook.events.iter().any(|event| event == "*");
     WebhookRow {
+        id: webhook.id.to_string(),
         href: format!("{}/{}", list_of(here), webhook.id),
         name: webhook.name.clone(),
         url: webhook.url.clone(),

@@ -32,7 +32,8 @@ pub(super) async fn switch(
     let back = if form.one("from") == "page" {
         format!("{list}/{id}?done={done}")
     } else {
-        format!("{list}?done={done}")
+        // To its row, from where Tab goes on. Not to the switch itself: a key that is held down would press it again.
+        format!("{list}?done={done}#{id}")
     };
     Ok(Redirect::to(&back).into_response())
 }

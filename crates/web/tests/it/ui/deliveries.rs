@@ -70,6 +70,32 @@ async fn deliveries_are_listed_filtered_and_turned_by_their_address() {
 }
 
 #[tokio::test]
+async fn the_list_of_the_workspace_leads_to_that_of_a_webhook_by_its_name() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app, 1).await;
+    let other = json!({ "name": "<b>Archive", "url": "http://127.0.0.1:9/in", "events": ["research_report.published"] });
+    app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), other).await.done(201);
+    let list = format!("/w/{workspace}/settings/advanced/developer/deliveries");
+    let page = browser.open(&list).await.is(200);
+    let options = page.all("form.filters select[name=webhook_id] option");
+    let names: Vec<String> = options.iter().map(|option| option.text().collect()).collect();
+    assert_eq!(names, ["Any", "<b>Archive", "Warehouse"]);
+    // As a browser sends the form: with every field of it.
+    let sent = |option: usize| {
+        let id = options[option].attr("value").expect("an id");
+        format!("{list}?status=pending&answer=&event_type=&webhook_id={id}&from=&to=")
+    };
+    let any = browser.open(&sent(0)).await.is(200);
+    assert_eq!((any.all("tbody tr").len(), any.all("#webhook").len()), (1, 1), "{}", any.text());
+    for (option, name, rows) in [(1, "<b>Archive", 0), (2, "Warehouse", 1)] {
+        let own = browser.open(&sent(option)).await.is(200);
+        assert!(own.text().contains(&format!("Deliveries of {name}")), "{}", own.text());
+        assert_eq!((own.all("tbody tr").len(), own.all("#webhook").len()), (rows, 0), "{name}");
+        assert_eq!(own.all("#status option[selected]")[0].attr("value"), Some("pending"), "the filter stays");
+    }
+}
+
+#[tokio::test]
 async fn deliveries_are_found_by_when_they_were_made() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app, 2).await;
@@ -120,6 +146,21 @@ async fn a_delivery_that_waits_says_so() {
         .open(&page.path.replace("/deliveries", "/deliveries/dlv_00000000000000000000000000"))
         .await
         .is(404);
+}
+
+#[tokio::test]
+async fn a_list_of_pending_deliveries_offers_none_to_tick() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 1).await;
+    let pending = browser.open(&format!("{}?status=pending", page.path)).await.is(200);
+    assert_eq!(pending.all("tbody tr").len(), 1);
+    assert!(!pending.offers("Resend") && pending.all("form[method=post] table, .tick").is_empty());
+    let model = pending.all("template#delivery-row")[0].inner_html();
+    assert!(model.contains("data-put=\"status\"") && !model.contains("checkbox"), "{model}");
+    assert!(
+        page.offers("Resend the ticked ones"),
+        "what else is listed may have ended, or end while it is live"
+    );
 }
 
 #[tokio::test]

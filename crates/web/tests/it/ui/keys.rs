@@ -70,6 +70,30 @@ async fn a_key_is_generated_shown_once_and_opens_the_api() {
 }
 
 #[tokio::test]
+async fn a_key_of_many_scopes_has_a_row_of_four_and_all_of_them_on_its_own_page() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let scopes: Vec<String> = (0..10).map(|number| format!("reports:read{number}")).collect();
+    for scope in &scopes {
+        app.operator().post("/v1/scopes", json!({ "name": scope, "description": "See" })).await.done(201);
+    }
+    for (name, many) in [("Ten", 10), ("Four", 4)] {
+        let made = json!({ "name": name, "scopes": scopes[..many] });
+        app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    }
+    let list = browser.open(&page.path).await.is(200);
+    let shown = |selector: &str| {
+        list.all(selector).iter().map(|found| found.text().collect()).collect::<Vec<String>>()
+    };
+    assert_eq!(shown("[data-label=Scopes] > .tags > .tag"), [&scopes[..4], &scopes[..4]].concat());
+    assert_eq!(shown("[data-label=Scopes] summary"), ["6 more scopes"], "four need no more");
+    assert_eq!(shown("[data-label=Scopes] details:not([open]) .tag"), scopes[4..]);
+    let own = browser.open(&list.link("Ten")).await.is(200);
+    let tags: Vec<String> = own.all("dl .tags > .tag").iter().map(|tag| tag.text().collect()).collect();
+    assert_eq!(tags, scopes);
+}
+
+#[tokio::test]
 async fn what_was_written_stays_in_the_form_beside_what_is_wrong_with_it() {
     let app = TestApp::start().await;
     let (_, mut browser, page) = at_the_list(&app).await;
@@ -188,6 +212,71 @@ async fn a_rotated_key_has_both_secrets_until_the_overlap_ends() {
     assert!(!again.answer.text().contains(&new) && is_good(&app, &new).await, "sent twice, rotated once");
     app.clock.advance(Duration::from_hours(1));
     assert!(!is_good(&app, &old).await && is_good(&app, &new).await);
+}
+
+#[tokio::test]
+async fn a_key_without_scopes_is_said_to_open_nothing_that_asks_for_one() {
+    let app = TestApp::start().await;
+    app.operator()
+        .post("/v1/scopes", json!({ "name": "reports:read", "description": "See reports" }))
+        .await
+        .done(201);
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let new = browser.open(&page.link("Create API Key")).await.is(200).form("Generate");
+    let warning = "is refused by whatever asks for a scope";
+    let without = browser.send(&new.with("name", "Without")).await.is(200);
+    assert!(without.text().contains(&format!("The key has no scopes: it verifies, and {warning}.")));
+    let new = browser.open(&format!("/w/{workspace}{LIST}/new")).await.is(200).form("Generate");
+    let with = browser.send(&new.with("name", "Scoped").ticked("scopes", "reports:read")).await.is(200);
+    assert!(!with.text().contains(warning), "{}", with.text());
+
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await.is(200);
+    let own = browser.open(&list.link("Without")).await.is(200);
+    assert!(own.text().contains(&format!("The key verifies, and {warning}.")), "{}", own.text());
+    assert!(!browser.open(&list.link("Scoped")).await.text().contains(warning));
+    let ask = browser.open(&list.link("Revoke Without")).await.is(200);
+    browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(!browser.open(&list.link("Without")).await.text().contains(warning), "it verifies no more");
+}
+
+#[tokio::test]
+async fn the_page_of_a_key_says_how_often_it_may_be_used() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let limits = json!([{ "name": "burst", "limit": 5, "window_seconds": 1 },
+        { "name": "daily", "limit": 10_000, "window_seconds": 86_400 }]);
+    for made in [json!({ "name": "Limited", "rate_limits": limits }), json!({ "name": "Free" })] {
+        app.operator().post(&format!("/v1/workspaces/{workspace}/api-keys"), made).await.done(201);
+    }
+    let list = browser.open(&page.path).await.is(200);
+    for (name, told) in [
+        ("Limited", "Rate limits5 requests in 1 second burst10,000 requests in 86,400 seconds dailyCreated"),
+        ("Free", "Rate limitsNo limit of its own"),
+    ] {
+        let own = browser.open(&list.link(name)).await.is(200);
+        let facts: Vec<String> =
+            own.all("dl.pairs :is(dt, dd)").iter().map(|fact| fact.text().collect()).collect();
+        assert!(facts.concat().contains(told), "{name}: {facts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_in_an_overlap_has_no_old_secret_that_is_still_to_end() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, _) = at_the_list(&app).await;
+    app.api_key(&workspace, &[]).await;
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await;
+    let form = browser.open(&list.link("Rotate")).await.is(200).form("Rotate").with("overlap", "3600");
+    browser.send(&form).await.is(200);
+    let rotated = browser.open(&list.path).await.is(200);
+    assert!(rotated.text().contains("Old secret ends"), "{}", rotated.text());
+    let ask = browser.open(&rotated.link("Revoke")).await.is(200);
+    let revoked = browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
+    assert!(revoked.text().contains("Revoked"), "{}", revoked.text());
+    let own = browser.open(&revoked.link("tests")).await.is(200);
+    for page in [revoked, own] {
+        assert!(!page.text().to_lowercase().contains("old secret"), "{}", page.text());
+    }
 }
 
 #[tokio::test]

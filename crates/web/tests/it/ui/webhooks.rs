@@ -85,6 +85,17 @@ async fn a_webhook_is_made_with_events_content_type_and_headers() {
 }
 
 #[tokio::test]
+async fn the_form_says_what_all_events_leave_out() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app).await;
+    let form = browser.open(&page.link("Create Webhook")).await.is(200);
+    let hint = form.all("input[name=which_events][value=all]")[0].attr("aria-describedby").expect("a hint");
+    let told: String = form.all(&format!("#events #{hint}"))[0].text().collect();
+    assert!(told.contains("leaves out") && told.contains("keybell.*"), "{told}");
+    assert_eq!(form.all("#events input[value='keybell.*']").len(), 1, "and what it names can be ticked");
+}
+
+#[tokio::test]
 async fn the_switch_needs_no_script_and_says_what_it_is() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app).await;
@@ -98,6 +109,8 @@ async fn the_switch_needs_no_script_and_says_what_it_is() {
         let form = list.form("Hook is on");
         list = browser.send(&form).await.is(200);
         assert!(list.text().contains(done), "{}", list.text());
+        let (_, row) = list.path.split_once('#').expect("it leads back to the row");
+        assert_eq!(list.all(&format!("tr[id='{row}'] button[role=switch]")).len(), 1, "{row}");
         assert_eq!(only(&app, &workspace).await["enabled"], !is_on);
         browser.send(&form).await.is(200);
         assert_eq!(only(&app, &workspace).await["enabled"], !is_on, "sent twice, it is the same");
@@ -209,9 +222,13 @@ async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
     assert_eq!(made["rate_limit"], json!({ "limit": 30, "window_seconds": 60 }));
     assert_eq!(made["max_in_flight"], 3);
 
-    let edit = format!("/w/{workspace}{LIST}/{}/edit", made["id"].as_str().expect("an id"));
-    let form = browser.open(&edit).await.is(200).form("Save");
-    browser.send(&form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "")).await.is(200);
+    let own = format!("/w/{workspace}{LIST}/{}", made["id"].as_str().expect("an id"));
+    let limited = browser.open(&own).await.is(200);
+    assert!(limited.text().contains("Rate limit30 requests in 60 seconds"), "{}", limited.text());
+    let form = browser.open(&format!("{own}/edit")).await.is(200).form("Save");
+    let form = form.with("rate_limit.limit", "").with("rate_limit.window_seconds", "");
+    let page = browser.send(&form).await.is(200);
+    assert!(page.text().contains("Rate limitNo limit of its own"), "{}", page.text());
     let saved = only(&app, &workspace).await;
     assert_eq!((&saved["rate_limit"], &saved["max_in_flight"]), (&Value::Null, &json!(3)));
 }

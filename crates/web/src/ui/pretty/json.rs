@@ -2,13 +2,10 @@
 
 use serde::de::IgnoredAny;
 
-/// Longest text that is laid out, in bytes; beyond it nobody reads it on a page.
-pub(super) const PRETTY_BYTES_MAX: usize = 512 * 1024;
-/// Longest text once it is laid out, in bytes: 256 KiB of zeros at the deepest nesting would be 17 MB of indents.
-pub(super) const LAID_BYTES_MAX: usize = 2 * 1024 * 1024;
+use super::{LAID_BYTES_MAX, PRETTY_BYTES_MAX, new_line};
 
 /// `text` laid out, where it is JSON that has something to lay out; `None` for anything else.
-pub(super) fn json(text: &str) -> Option<String> {
+pub(in crate::ui) fn json(text: &str) -> Option<String> {
     let nested = text.trim_start().starts_with(['{', '[']);
     if !nested || text.len() > PRETTY_BYTES_MAX || serde_json::from_str::<IgnoredAny>(text).is_err() {
         return None;
@@ -55,11 +52,6 @@ pub(super) fn json(text: &str) -> Option<String> {
         }
     }
     (laid != text && laid.len() <= LAID_BYTES_MAX).then_some(laid)
-}
-
-fn new_line(laid: &mut String, depth: usize) {
-    laid.push('\n');
-    laid.extend(std::iter::repeat_n("  ", depth));
 }
 
 #[cfg(test)]
