@@ -22,17 +22,20 @@ for (const group of document.querySelectorAll("[data-group]")) {
   follow();
 }
 
+const search = document.querySelector("input[data-search]");
 const everything = document.querySelectorAll("input[name='which_events']");
 const picker = document.querySelector("[data-picker]");
 if (everything.length && picker) {
+  // Keybell's own events are not among all of the platform's, and can be wanted beside them.
   const follow = () => {
-    picker.hidden = document.querySelector("input[name='which_events']:checked")?.value !== "these";
+    const these = document.querySelector("input[name='which_events']:checked")?.value === "these";
+    for (const part of picker.children) part.hidden = !these && !part.matches("[data-own]");
+    if (these && search?.value) search.dispatchEvent(new Event("input"));
   };
   for (const choice of everything) choice.addEventListener("change", follow);
   follow();
 }
 
-const search = document.querySelector("input[data-search]");
 if (search) {
   const said = document.getElementById("said");
   const none = document.querySelector("[data-none-fits]");

@@ -14,6 +14,7 @@ use crate::problem::Answer;
 use crate::ui::back::Back;
 use crate::ui::between::Between;
 use crate::ui::download;
+use crate::ui::events;
 use crate::ui::fields::Fields;
 use crate::ui::listed::{address, chosen, kept, list_page, loaded, looked_to};
 use crate::ui::signed::{Inside, form_token};
@@ -43,6 +44,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let between = Between::read(&query);
     let filter = filter(&query, &between);
     let (webhook_id, status) = (filter.webhook, filter.status);
+    let event = filter.event.as_ref().map(|id| (id.to_string(), format!("{}/{id}", events::list_of(&here))));
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let found = app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?);
@@ -62,6 +64,7 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
         frame: here.frame(if head.is_some() { Section::Webhooks } else { Section::Deliveries }),
         webhook: webhook_id.map(|id| (webhooks.name(id), head)),
         webhook_id: webhook_id.map(|id| id.to_string()).unwrap_or_default(),
+        event,
         statuses: chosen(&STATUSES, query.one("status")),
         answers: chosen(&ANSWERS, query.one("answer")),
         event_type: query.some("event_type").unwrap_or_default(),

@@ -195,6 +195,7 @@ impl Sample<'_> {
                 vec![
                     EventGroup {
                         name: self.say("portfolio"),
+                        is_own: false,
                         all: false,
                         events: vec![
                             (self.say("portfolio.updated"), self.say("A portfolio was changed"), true),
@@ -207,6 +208,7 @@ impl Sample<'_> {
                     },
                     EventGroup {
                         name: "research_report".to_owned(),
+                        is_own: false,
                         all: true,
                         events: vec![(
                             "research_report.published".to_owned(),

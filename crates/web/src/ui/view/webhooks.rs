@@ -185,6 +185,8 @@ pub struct WebhookFormPage {
 pub struct EventGroup {
     /// The group.
     pub name: String,
+    /// Whether it is Keybell's own, which "All events" leaves out.
+    pub is_own: bool,
     /// Whether all of it is wanted, future ones too.
     pub all: bool,
     /// Name, description, whether ticked.

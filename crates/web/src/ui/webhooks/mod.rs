@@ -16,6 +16,7 @@ mod written;
 use keybell_app::App;
 use keybell_app::webhooks::{Webhook, WebhookStatus};
 use keybell_core::grant::{ManageWebhooks, ReadWebhooks};
+use keybell_core::operator_event::is_reserved;
 use keybell_core::{Code, Problem, WebhookId};
 
 use super::deliveries::of_webhook;
@@ -91,13 +92,16 @@ pub(in crate::ui) fn head_of(
 
 /// A webhook as a row of the list, and as the head of its own page.
 fn row(here: &Inside, webhook: &Webhook, switch_from: &'static str) -> WebhookRow {
+    // Beside all of the platform's, only Keybell's own are more.
     let everything = webhook.events.iter().any(|event| event == "*");
+    let events = webhook.events.iter().filter(|event| !everything || is_reserved(event)).cloned();
+    let everything = everything.then(|| "All events".to_owned());
     WebhookRow {
         id: webhook.id.to_string(),
         href: format!("{}/{}", list_of(here), webhook.id),
         name: webhook.name.clone(),
         url: webhook.url.clone(),
-        events: if everything { vec!["All events".to_owned()] } else { webhook.events.clone() },
+        events: everything.into_iter().chain(events).collect(),
         content_type: label(webhook.content_type),
         status: match webhook.status {
             WebhookStatus::Active => Badge::new(Tone::Good, "Active"),

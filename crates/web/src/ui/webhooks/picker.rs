@@ -54,7 +54,8 @@ pub(super) fn groups(types: &[EventType], ticked: &[String]) -> (Vec<EventGroup>
     for kind in types {
         if groups.last().is_none_or(|group| group.name != kind.group) {
             let all = is_ticked(&format!("{}.*", kind.group));
-            groups.push(EventGroup { name: kind.group.clone(), all, events: Vec::new() });
+            let is_own = is_reserved(&kind.group);
+            groups.push(EventGroup { name: kind.group.clone(), is_own, all, events: Vec::new() });
         }
         let event = (kind.name.clone(), kind.description.clone(), is_ticked(&kind.name));
         groups.last_mut().expect("one was just pushed").events.push(event);

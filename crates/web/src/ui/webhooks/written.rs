@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use keybell_app::webhooks::{NewHeader, NewWebhook, Webhook, WebhookPatch, WebhookRateLimit};
 use keybell_core::header::HEADERS_MAX;
+use keybell_core::operator_event::is_reserved;
 use keybell_core::payload::ContentType;
 use keybell_core::{Code, Problem};
 use serde_json::Map;
@@ -80,9 +81,10 @@ impl Written {
 
     /// What was sent; `had` is the webhook that is edited.
     pub(super) fn read(form: &Fields, had: Option<&Webhook>) -> Result<Written, Code> {
+        // Keybell's own events are not among all of the platform's, so what is ticked of them is wanted beside those.
         let all = form.one("which_events") == "all";
-        let events: Vec<String> =
-            if all { vec!["*".to_owned()] } else { form.all("events").map(str::to_owned).collect() };
+        let ticked = form.all("events").filter(|event| !all || is_reserved(event));
+        let events: Vec<String> = all.then_some("*").into_iter().chain(ticked).map(str::to_owned).collect();
         // A group that is wanted whole has its events in it.
         let whole: Vec<String> =
             events.iter().filter_map(|event| event.strip_suffix('*').map(str::to_owned)).collect();

@@ -96,6 +96,22 @@ async fn the_list_of_the_workspace_leads_to_that_of_a_webhook_by_its_name() {
 }
 
 #[tokio::test]
+async fn the_deliveries_of_an_event_stay_those_when_they_are_filtered() {
+    let app = TestApp::start().await;
+    let (_, mut browser, page) = at_the_list(&app, 2).await;
+    let delivery = browser.open(&page.link("portfolio.updated")).await.is(200);
+    let event = delivery.all("a[href*='/events/']")[0].attr("href").expect("it leads to its event");
+    let event = browser.open(event).await.is(200);
+    let id = event.path.rsplit('/').next().expect("it ends with the id");
+    let of_event = browser.open(&format!("{}?event_id={id}", page.path)).await.is(200);
+    assert_eq!(of_event.all("tbody tr").len(), 1);
+    assert_eq!(of_event.all(&format!("h1 + p + p a[href='{}']", event.path)).len(), 1, "{}", of_event.text());
+    assert_eq!(of_event.all(&format!("form.filters input[name=event_id][value='{id}']")).len(), 1);
+    let unknown = browser.open(&format!("{}?event_id=no%20id", page.path)).await.is(200);
+    assert_eq!(unknown.all("input[name=event_id]").len(), 0, "what is not understood is not said");
+}
+
+#[tokio::test]
 async fn deliveries_are_found_by_when_they_were_made() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app, 2).await;

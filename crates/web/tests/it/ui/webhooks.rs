@@ -96,6 +96,29 @@ async fn the_form_says_what_all_events_leave_out() {
 }
 
 #[tokio::test]
+async fn events_of_keybell_are_wanted_beside_all_of_the_platform_and_stay_when_the_form_is_saved() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    let form = browser.open(&page.link("Create Webhook")).await.form("Create Webhook");
+    let form = form.with("name", "Hook").with("url", "http://127.0.0.1:9/").with("which_events", "all");
+    browser
+        .send(&form.ticked("events", "keybell.webhook.failing").ticked("events", "portfolio.updated"))
+        .await;
+    let wanted = json!(["*", "keybell.webhook.failing"]);
+    assert_eq!(only(&app, &workspace).await["events"], wanted, "what is among all is not named again");
+    let list = browser.open(&format!("/w/{workspace}{LIST}")).await.is(200);
+    assert!(
+        list.text().contains("All events") && list.text().contains("keybell.webhook.failing"),
+        "{}",
+        list.text()
+    );
+    let form = browser.open(&list.link("Edit Hook")).await.form("Save");
+    browser.send(&form.with("description", "changed")).await.is(200);
+    let saved = only(&app, &workspace).await;
+    assert_eq!((&saved["events"], &saved["description"]), (&wanted, &json!("changed")));
+}
+
+#[tokio::test]
 async fn the_switch_needs_no_script_and_says_what_it_is() {
     let app = TestApp::start().await;
     let (workspace, mut browser, page) = at_the_list(&app).await;
