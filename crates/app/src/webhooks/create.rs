@@ -89,6 +89,19 @@ impl App {
         Ok((Webhook::of(record), secret))
     }
 
+    /// What is wrong with the fields of a new webhook, for a form that has other faults already: nothing is made.
+    pub async fn wrong_with_new_webhook(
+        &self,
+        grant: &Grant<ManageWebhooks>,
+        new: NewWebhook,
+    ) -> Vec<FieldError> {
+        let now = self.now();
+        let id = WebhookId::new(now, self.randomness());
+        let seals = Seals::new(self.sealer(), grant.workspace(), id);
+        let made = self.new_record(grant, id, now, &seals, new).await;
+        made.err().map(|problem| problem.errors).unwrap_or_default()
+    }
+
     /// The record of a webhook to be made, once all of its fields are valid, and what signs its requests.
     async fn new_record(
         &self,

@@ -101,6 +101,22 @@ impl App {
         Err(changed_meanwhile())
     }
 
+    /// What is wrong with a patch, for a form that has other faults already: nothing is changed.
+    pub async fn wrong_with_webhook_patch(
+        &self,
+        grant: &Grant<ManageWebhooks>,
+        id: WebhookId,
+        patch: &WebhookPatch,
+    ) -> Result<Vec<FieldError>, Problem> {
+        let before = self.webhook_for(grant, id).await?.record;
+        let url = match &patch.url {
+            None => None,
+            Some(text) => Some(self.check_target(text).await),
+        };
+        let patched = self.patched_webhook(&before, patch, url.as_ref());
+        Ok(patched.err().map(|problem| problem.errors).unwrap_or_default())
+    }
+
     /// The record with the patch applied. What the patch does not name is not checked.
     fn patched_webhook(
         &self,

@@ -44,10 +44,13 @@ pub(super) async fn create(
 ) -> Answer<Response> {
     let grant = here.grant::<ManageWebhooks>()?;
     let written = Written::read(&form, None)?;
-    let new = match written.new_webhook() {
-        Ok(new) => new,
-        Err(problem) => return refused(&app, &here, None, &written, problem),
-    };
+    let mut wrong = Vec::new();
+    let new = written.new_webhook(&mut wrong);
+    if !wrong.is_empty() {
+        // In the order of the form: its numbers are the last of it.
+        wrong.splice(0..0, app.wrong_with_new_webhook(&grant, new).await);
+        return refused(&app, &here, None, &written, Problem::invalid(wrong));
+    }
     let list = list_of(&here);
     let Some(under_way) = first_time(&app, &here, &form).await? else {
         return Ok(Redirect::to(&format!("{list}?done=again")).into_response());
@@ -80,11 +83,13 @@ pub(super) async fn save(
     let grant = here.grant::<ManageWebhooks>()?;
     let webhook = webhook_of(&app, &here, &id).await?;
     let written = Written::read(&form, Some(&webhook))?;
-    let saved = match written.patch() {
-        Ok(patch) => app.edit_webhook(grant, webhook.id, patch).await,
-        Err(problem) => Err(problem),
-    };
-    match saved {
+    let mut wrong = Vec::new();
+    let patch = written.patch(&mut wrong);
+    if !wrong.is_empty() {
+        wrong.splice(0..0, app.wrong_with_webhook_patch(&grant, webhook.id, &patch).await?);
+        return refused(&app, &here, Some(&webhook), &written, Problem::invalid(wrong));
+    }
+    match app.edit_webhook(grant, webhook.id, patch).await {
         Ok(_) => {
             Ok(Redirect::to(&format!("{}/{}?done=webhook-saved", list_of(&here), webhook.id)).into_response())
         }

@@ -6,7 +6,7 @@ use keybell_app::webhooks::{NewHeader, NewWebhook, Webhook, WebhookPatch, Webhoo
 use keybell_core::header::HEADERS_MAX;
 use keybell_core::operator_event::is_reserved;
 use keybell_core::payload::ContentType;
-use keybell_core::{Code, Problem};
+use keybell_core::{Code, FieldError};
 use serde_json::Map;
 
 use crate::ui::fields::Fields;
@@ -106,8 +106,10 @@ impl Written {
         })
     }
 
-    pub(super) fn new_webhook(&self) -> Result<NewWebhook, Problem> {
-        Ok(NewWebhook {
+    /// The webhook that was asked for. What cannot be read goes to `wrong`, and nothing stands in its place, so that the rest
+    /// can be checked beside it.
+    pub(super) fn new_webhook(&self, wrong: &mut Vec<FieldError>) -> NewWebhook {
+        NewWebhook {
             name: self.name.clone(),
             description: self.description.clone(),
             url: self.url.clone(),
@@ -115,15 +117,16 @@ impl Written {
             content_type: self.content_type,
             headers: self.headers.iter().map(HeaderWritten::new_header).collect(),
             enabled: self.enabled,
-            rate_limit: self.rate_limit()?,
-            max_in_flight: self.max_in_flight()?,
+            rate_limit: self.rate_limit(wrong),
+            max_in_flight: self.max_in_flight(wrong),
             signing_secret: None,
             metadata: Map::new(),
-        })
+        }
     }
 
-    pub(super) fn patch(&self) -> Result<WebhookPatch, Problem> {
-        Ok(WebhookPatch {
+    /// The changes that were asked for, in the same way.
+    pub(super) fn patch(&self, wrong: &mut Vec<FieldError>) -> WebhookPatch {
+        WebhookPatch {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             url: Some(self.url.clone()),
@@ -131,26 +134,26 @@ impl Written {
             content_type: Some(self.content_type),
             headers: Some(self.headers.iter().map(HeaderWritten::new_header).collect()),
             enabled: Some(self.enabled),
-            rate_limit: Some(self.rate_limit()?),
-            max_in_flight: Some(self.max_in_flight()?),
+            rate_limit: Some(self.rate_limit(wrong)),
+            max_in_flight: Some(self.max_in_flight(wrong)),
             metadata: None,
-        })
+        }
     }
 
     /// A limit with no time beside it is one for each second.
-    fn rate_limit(&self) -> Result<Option<WebhookRateLimit>, Problem> {
+    fn rate_limit(&self, wrong: &mut Vec<FieldError>) -> Option<WebhookRateLimit> {
         let [limit, window] = &self.rate;
         if limit.is_empty() && window.is_empty() {
-            return Ok(None);
+            return None;
         }
-        Ok(Some(WebhookRateLimit {
-            limit: number("rate_limit.limit", limit)?,
-            window_seconds: if window.is_empty() { 1 } else { number("rate_limit.window_seconds", window)? },
-        }))
+        let limit = number("rate_limit.limit", limit, wrong);
+        let window =
+            if window.is_empty() { Some(1) } else { number("rate_limit.window_seconds", window, wrong) };
+        Some(WebhookRateLimit { limit: limit?, window_seconds: window? })
     }
 
-    fn max_in_flight(&self) -> Result<Option<u32>, Problem> {
-        if self.at_once.is_empty() { Ok(None) } else { number("max_in_flight", &self.at_once).map(Some) }
+    fn max_in_flight(&self, wrong: &mut Vec<FieldError>) -> Option<u32> {
+        if self.at_once.is_empty() { None } else { number("max_in_flight", &self.at_once, wrong) }
     }
 
     /// The rows of the form, with empty ones after them.
@@ -188,8 +191,12 @@ impl HeaderWritten {
     }
 }
 
-fn number<T: FromStr>(field: &str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| Problem::field(field, "invalid", "must be a whole number"))
+fn number<T: FromStr>(field: &str, text: &str, wrong: &mut Vec<FieldError>) -> Option<T> {
+    let number = text.parse().ok();
+    if number.is_none() {
+        wrong.push(FieldError::new(field, "wrong_type", "must be a whole number"));
+    }
+    number
 }
 
 /// Whether `event` is in the group whose pattern begins with `group`, a dot at its end.

@@ -234,6 +234,14 @@ async fn how_fast_a_webhook_is_called_is_written_kept_and_taken_back() {
     let refused = browser.send(&form.clone().with("rate_limit.limit", "many")).await.is(422);
     assert!(refused.text().contains("must be a whole number"), "{}", refused.text());
     assert_eq!(refused.value("rate_limit\\.limit"), "", "a field of numbers cannot hold it");
+    let all_wrong =
+        form.clone().with("name", "").with("rate_limit.limit", "many").with("max_in_flight", "few");
+    let told = |page: &Page| -> Vec<String> {
+        page.all("[role=alert] a").iter().filter_map(|link| link.attr("href")).map(str::to_owned).collect()
+    };
+    let refused = browser.send(&all_wrong).await.is(422);
+    let fields = ["#name", "#rate_limit.limit", "#max_in_flight"];
+    assert_eq!(told(&refused), fields, "all at once, in the order of the form");
     let refused = browser.send(&form.clone().with("rate_limit.limit", "0")).await.is(422);
     assert_eq!(refused.value("rate_limit\\.limit"), "0");
     let form = form
