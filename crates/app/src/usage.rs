@@ -19,8 +19,8 @@ use crate::keyring::{Keyring, LiveKey};
 
 pub use keybell_store::ops::usage::Step;
 pub use read::{POINTS_MAX, UsageQuestion};
-pub(crate) use read::{steps, stored_and_waiting};
-pub use read_many::UsageByKey;
+pub(crate) use read::{Time, Written, stored_and_waiting};
+pub use read_many::{KeysUse, UseByKey};
 pub(crate) use write::follow;
 pub use write::{LAST_USES_EVERY, USAGE_EVERY};
 
@@ -59,6 +59,12 @@ struct Waiting {
     written: u64,
 }
 
+impl Written for Waiting {
+    fn written(&self) -> u64 {
+        self.written
+    }
+}
+
 /// How often one outcome came of one key in one minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tally {
@@ -71,7 +77,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Whether the store keeps both in one value.
+    /// Whether the store keeps both in the rows of one time.
     fn is_stored_with(&self, other: &Tally) -> bool {
         (self.workspace, self.minute) == (other.workspace, other.minute)
     }

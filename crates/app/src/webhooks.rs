@@ -30,6 +30,7 @@ pub use fields::{NewHeader, RATE_LIMIT_MAX, RATE_LIMIT_WINDOW_SECONDS_MAX};
 pub use keybell_store::ops::webhooks::{DisabledReason, WebhookRateLimit};
 pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX, SIGNING_SECRETS_MAX};
 pub use shown::{ShownHeader, Webhook, WebhookStatus};
+pub use stats::{StatsByWebhook, WebhooksStats};
 
 use crate::page::{COUNTED_MAX, Counted};
 use crate::problems::of_store;

@@ -1,5 +1,7 @@
 -- To find the counts of one key, those of all keys of its workspace were read. Where there are many, a row holds those of a
 -- part of them now, and what was there is the whole. part stands before at, so that one part is read along the index.
+-- Locked from the beginning, so that nothing another node writes meanwhile is left in what goes.
+/*postgres LOCK TABLE key_usage, delivery_stats IN ACCESS EXCLUSIVE MODE;*/
 CREATE TABLE key_usage_in_parts (
     workspace_id BYTES NOT NULL,
     step INT NOT NULL,

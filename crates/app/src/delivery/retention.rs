@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keybell_core::{Timestamp, WorkspaceId};
-use keybell_store::ops::delivery_stats::DeleteOldStats;
 use keybell_store::ops::retention::{
-    Bite, Cutoffs, DeleteAged, DeleteExpiredAnswers, DeleteOldUsage, Large, StrayWorkspaces, Table,
-    WithSomethingOld, WorkspacesAfter,
+    Bite, CountsOf, Cutoffs, DeleteAged, DeleteExpiredAnswers, DeleteOldCounts, Large, StrayWorkspaces,
+    Table, WithSomethingOld, WorkspacesAfter,
 };
 use keybell_store::ops::usage::Step;
 use keybell_store::{Op, StoreError, Timed};
@@ -25,8 +24,6 @@ use crate::settings::RetentionSettings;
 const WORKSPACES_AT_ONCE: i64 = 250;
 /// How often what is old is looked for.
 const EVERY: Duration = Duration::from_mins(10);
-/// Rows of statistics that are deleted at once: some milliseconds of the writer's time.
-const STATS_ROWS: i64 = 500;
 /// How long a bite waits for the next try where the store's queue is full.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -94,37 +91,13 @@ async fn delete_old_of(
         gone += rows;
     }
     for (step, before) in Step::ALL.into_iter().zip(cutoffs.usage) {
-        gone += delete_stats(shared, workspace, step, before).await?;
-        let before = Some(before);
-        gone +=
-            bites(shared, pace, |weight_max| DeleteOldUsage { workspace, step, before, weight_max }).await?;
-    }
-    Ok(gone)
-}
-
-/// Deletes the statistics of a workspace's deliveries that are as old as usage may be. There is a row a minute at most, and
-/// so few come of age between two looks that they are one bite.
-async fn delete_stats(
-    shared: &Shared,
-    workspace: WorkspaceId,
-    step: Step,
-    before: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut gone = 0;
-    loop {
-        let bite = DeleteOldStats { workspace, step, before, rows: STATS_ROWS };
-        let rows = match shared.store.write(bite).await {
-            Err(StoreError::Busy { .. }) => {
-                tokio::time::sleep(AGAIN_AFTER).await;
-                continue;
-            }
-            done => done?,
-        };
-        gone += rows;
-        if rows == 0 {
-            return Ok(gone);
+        for of in CountsOf::ALL {
+            let before = Some(before);
+            let bite = |weight_max| DeleteOldCounts { workspace, of, step, before, weight_max };
+            gone += bites(shared, pace, bite).await?;
         }
     }
+    Ok(gone)
 }
 
 /// Deletes what is left of workspaces that are gone: after a deletion, after a crash in the middle of that, and what was
@@ -158,10 +131,10 @@ async fn delete_all_of(
         Large::Of(table) => {
             bites(shared, pace, |weight_max| DeleteAged { workspace, table, before: None, weight_max }).await
         }
-        Large::Usage => {
+        Large::Counts(of) => {
             let mut gone = 0;
             for step in Step::ALL {
-                let bite = |weight_max| DeleteOldUsage { workspace, step, before: None, weight_max };
+                let bite = |weight_max| DeleteOldCounts { workspace, of, step, before: None, weight_max };
                 gone += bites(shared, pace, bite).await?;
             }
             Ok(gone)

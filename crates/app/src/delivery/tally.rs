@@ -15,6 +15,7 @@ use keybell_store::ops::usage::Step;
 use metrics::counter;
 
 use crate::App;
+use crate::usage::Written;
 
 /// Parts that webhooks are spread over, so that those who count different ones seldom meet.
 const SHARDS: usize = 16;
@@ -79,20 +80,26 @@ impl Tallies {
         }
     }
 
-    /// What waits of the webhooks of a workspace that are `wanted`, by minute, and how many writings were begun.
+    /// What waits of the webhooks of a workspace that are `wanted`, by minute.
     pub(crate) fn look(
         &self,
         waiting: &mut Waiting,
         workspace: WorkspaceId,
         wanted: impl Fn(WebhookId) -> bool,
-    ) -> (Vec<(WebhookId, Timestamp, AttemptCounts)>, u64) {
+    ) -> Vec<(WebhookId, Timestamp, AttemptCounts)> {
         self.gather(waiting);
         let first = (workspace, 0, WebhookId::from_bytes([0; 16]));
         let last = (workspace, u32::MAX, WebhookId::from_bytes([0xff; 16]));
         let of_workspace = waiting.counts.range(first..=last);
         let found = of_workspace.filter(|((_, _, webhook), _)| wanted(*webhook));
         let found = found.map(|((_, minute, webhook), counts)| (*webhook, instant(*minute), counts.clone()));
-        (found.collect(), waiting.written)
+        found.collect()
+    }
+}
+
+impl Written for Waiting {
+    fn written(&self) -> u64 {
+        self.written
     }
 }
 

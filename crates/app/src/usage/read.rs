@@ -1,5 +1,6 @@
 //! Reading how keys were used.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keybell_core::grant::ReadKeys;
@@ -46,23 +47,24 @@ impl App {
     ) -> Result<Vec<(Timestamp, Counts)>, Problem> {
         let workspace = self.keyring().with(id, |key| key.workspace);
         workspace.filter(|workspace| *workspace == grant.workspace()).ok_or(Code::NotFound)?;
-        let (from, until) = self.asked_time(question)?;
-        let step = question.step;
+        let time = self.asked_time(question)?;
+        let Time { step, from, until } = time;
         let look = |waiting: &mut Waiting| {
             self.gather_usage(waiting);
-            (waiting.of_key(id), waiting.written)
+            waiting.of_key(id)
         };
         let read = || self.store().read(UsageOfKey { workspace: grant.workspace(), id, step, from, until });
         let (mut used, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
         for tally in waiting {
-            let minute = Timestamp::from_seconds(i64::from(tally.minute) * Step::Minute.seconds());
-            used.entry(step.beginning(minute)).or_default().add(tally.outcome, tally.count.into());
+            if let Some(at) = time.step_of(tally.at()) {
+                used.entry(at).or_default().add(tally.outcome, tally.count.into());
+            }
         }
-        Ok(steps(from, until, step).map(|at| (at, used.get(&at).copied().unwrap_or_default())).collect())
+        Ok(time.by_step(used))
     }
 
-    /// The beginning of the first step, and the end of the time that is asked for.
-    pub(crate) fn asked_time(&self, question: UsageQuestion) -> Result<(Timestamp, Timestamp), Problem> {
+    /// The time that is asked for.
+    pub(crate) fn asked_time(&self, question: UsageQuestion) -> Result<Time, Problem> {
         let UsageQuestion { from, to, step } = question;
         let length = step.seconds();
         // Both ends are whole steps, so that the present one is among them; `to` itself is not.
@@ -84,36 +86,65 @@ impl App {
                 format!("is {points} steps before `to`; ask for at most {POINTS_MAX}, or for longer steps");
             return Err(Problem::field("from", "out_of_range", message));
         }
-        Ok((from, until))
+        Ok(Time { step, from, until })
     }
 }
 
-/// The beginnings of the steps of a time.
-pub(crate) fn steps(from: Timestamp, until: Timestamp, step: Step) -> impl Iterator<Item = Timestamp> {
-    let length = usize::try_from(step.seconds()).expect("steps are short");
-    (from.seconds()..until.seconds()).step_by(length).map(Timestamp::from_seconds)
+/// A time in steps.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    pub(crate) step: Step,
+    /// The beginning of the first step.
+    pub(crate) from: Timestamp,
+    /// The end of the last one.
+    pub(crate) until: Timestamp,
+}
+
+impl Time {
+    /// The step that `at` falls into; `None` outside of the time.
+    pub(crate) fn step_of(self, at: Timestamp) -> Option<Timestamp> {
+        let at = self.step.beginning(at);
+        (self.from..self.until).contains(&at).then_some(at)
+    }
+
+    /// What was found of each step, oldest first, those of which nothing was included.
+    pub(crate) fn by_step<C: Default>(self, mut found: BTreeMap<Timestamp, C>) -> Vec<(Timestamp, C)> {
+        let length = usize::try_from(self.step.seconds()).expect("steps are short");
+        let steps = (self.from.seconds()..self.until.seconds()).step_by(length).map(Timestamp::from_seconds);
+        steps.map(|at| (at, found.remove(&at).unwrap_or_default())).collect()
+    }
+}
+
+/// What waits to be written.
+pub(crate) trait Written {
+    /// How many writings of it were begun.
+    fn written(&self) -> u64;
 }
 
 /// What is stored of some counts, and what waits to be: nothing of it in both, and nothing in neither.
 ///
-/// `look` gives what waits and how many writings were begun, `read` what is stored. What waits is not held up by the
-/// reading: where something was written meanwhile, both are looked at again, and in the end while nothing can be written.
+/// `look` gives what waits, `read` what is stored. What waits is not held up by the reading: where something was written
+/// meanwhile, both are looked at again, and in the end while nothing can be written.
 pub(crate) async fn stored_and_waiting<W, T, S, F>(
     waiting: &Mutex<W>,
-    look: impl Fn(&mut W) -> (T, u64),
+    look: impl Fn(&mut W) -> T,
     read: impl Fn() -> F,
 ) -> Result<(S, T), Problem>
 where
+    W: Written,
     F: Future<Output = Result<S, StoreError>>,
 {
     for _ in 0..READ_TRIES_MAX {
-        let (found, written) = look(&mut *waiting.lock().await);
+        let (found, written) = {
+            let mut waiting = waiting.lock().await;
+            (look(&mut waiting), waiting.written())
+        };
         let stored = read().await.map_err(of_store)?;
-        if look(&mut *waiting.lock().await).1 == written {
+        if waiting.lock().await.written() == written {
             return Ok((stored, found));
         }
     }
     let mut waiting = waiting.lock().await;
-    let (found, _) = look(&mut waiting);
+    let found = look(&mut waiting);
     Ok((read().await.map_err(of_store)?, found))
 }

@@ -21,8 +21,10 @@ pub const USAGE_EVERY: Duration = Duration::from_secs(10);
 /// How often it is written when keys were last used: what a crash can lose of it.
 pub const LAST_USES_EVERY: Duration = Duration::from_mins(1);
 
-/// Counts of one transaction. They are stored together for each workspace, so this is some milliseconds of the writer.
+/// Counts of one transaction. Those of a workspace and a minute are stored together, some milliseconds of the writer.
 const TALLIES_AT_ONCE: usize = 5_000;
+/// Workspaces and minutes of one transaction: each has three rows at least, some thirty milliseconds of the writer.
+const MINUTES_AT_ONCE: usize = 500;
 /// Keys of one transaction that says when they were last used; each is a row of its own.
 const LAST_USES_AT_ONCE: usize = 500;
 /// Keys whose last use is written in one go. Where more than that were used, the rest follows ten seconds later: each is a
@@ -148,9 +150,13 @@ impl App {
 /// Where the last bite of sorted tallies begins. What belongs to one minute of a workspace is stored together and is never
 /// cut: else it would be read and written anew for each part.
 fn begin_of_last_bite(tallies: &[Tally]) -> usize {
-    let mut begin = tallies.len().saturating_sub(TALLIES_AT_ONCE);
-    while begin > 0 && tallies[begin - 1].is_stored_with(&tallies[begin]) {
-        begin -= 1;
+    let minutes = tallies.chunk_by(Tally::is_stored_with).rev().take(MINUTES_AT_ONCE);
+    let mut begin = tallies.len();
+    for minute in minutes {
+        if tallies.len() - begin >= TALLIES_AT_ONCE {
+            break;
+        }
+        begin -= minute.len();
     }
     begin
 }
@@ -167,4 +173,41 @@ fn minutes(tallies: &[Tally]) -> Vec<MinuteUsage> {
         MinuteUsage { workspace: tallies[0].workspace, at: Timestamp::from_seconds(seconds), counts }
     };
     of_one_minute.map(minute).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keybell_core::WorkspaceId;
+    use keybell_core::key::Outcome;
+
+    use super::*;
+
+    /// Tallies of so many minutes, with so many keys in each.
+    fn tallies(minutes: u32, keys: usize) -> Vec<Tally> {
+        let of_minute = |minute| {
+            let key = |number| KeyId::parse(&format!("{number:012}")).expect("twelve characters of base62");
+            let workspace = WorkspaceId::from_bytes([1; 16]);
+            (0..keys).map(move |number| Tally {
+                workspace,
+                minute,
+                key: key(number),
+                outcome: Outcome::Valid,
+                count: 1,
+            })
+        };
+        (0..minutes).flat_map(of_minute).collect()
+    }
+
+    #[test]
+    fn a_bite_has_no_more_minutes_than_one_transaction_may_and_cuts_none() {
+        let of_last_bite = |tallies: &[Tally]| tallies.len() - begin_of_last_bite(tallies);
+        assert_eq!([499, 500, 501].map(|minutes| of_last_bite(&tallies(minutes, 1))), [499, 500, 500]);
+        assert_eq!(of_last_bite(&tallies(1, TALLIES_AT_ONCE * 2)), TALLIES_AT_ONCE * 2);
+        assert_eq!(of_last_bite(&tallies(3, TALLIES_AT_ONCE)), TALLIES_AT_ONCE, "as many as are wanted");
+        assert_eq!(
+            of_last_bite(&tallies(3, TALLIES_AT_ONCE - 1)),
+            2 * TALLIES_AT_ONCE - 2,
+            "one was missing"
+        );
+    }
 }

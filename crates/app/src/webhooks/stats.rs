@@ -5,42 +5,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use keybell_core::attempt_counts::AttemptCounts;
 use keybell_core::grant::ReadWebhooks;
 use keybell_core::{Grant, Problem, Timestamp, WebhookId};
-use keybell_store::ops::delivery_stats::{self as ops, StatsOfWebhook, StatsOfWorkspace, StoredStats};
-use keybell_store::ops::usage::Step;
+use keybell_store::ops::delivery_stats::{
+    self as ops, StatsOfWebhook, StatsOfWebhooks, StatsOfWorkspace, StoredStats,
+};
 
 use crate::App;
 use crate::problems::of_store;
-use crate::usage::{UsageQuestion, steps, stored_and_waiting};
+use crate::usage::{Time, UsageQuestion, stored_and_waiting};
 
 /// How the attempts of the webhooks of a workspace went in some time, read before it is known which of them are meant.
-pub struct StatsByWebhook {
+pub struct WebhooksStats {
     stored: StoredStats,
-    waiting: Vec<(WebhookId, Timestamp, AttemptCounts)>,
-    step: Step,
-    from: Timestamp,
-    until: Timestamp,
+    waiting: Vec<Waiting>,
+    time: Time,
 }
 
-impl StatsByWebhook {
+/// What is counted of a webhook in a minute and not written yet.
+type Waiting = (WebhookId, Timestamp, AttemptCounts);
+
+impl WebhooksStats {
     /// How the attempts of those webhooks went, as [`App::webhook_stats`] tells it of one, but for how long they took.
     /// Webhooks without an attempt in all that time are left out, and so is what belongs to another workspace.
-    pub fn of_webhooks(
-        self,
-        ids: &BTreeSet<WebhookId>,
-    ) -> Result<BTreeMap<WebhookId, Vec<(Timestamp, AttemptCounts)>>, Problem> {
-        let StatsByWebhook { stored, waiting, step, from, until } = self;
-        let mut found = stored.of_webhooks(ids).map_err(of_store)?;
-        for (webhook, minute, counts) in waiting.into_iter().filter(|(webhook, ..)| ids.contains(webhook)) {
-            let at = step.beginning(minute);
-            if (from..until).contains(&at) {
-                found.entry(webhook).or_default().entry(at).or_default().add(&counts);
-            }
-        }
-        let whole = |mut found: BTreeMap<_, _>| {
-            steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect()
-        };
-        Ok(found.into_iter().map(|(webhook, found)| (webhook, whole(found))).collect())
+    pub fn of_webhooks(&self, ids: &BTreeSet<WebhookId>) -> Result<StatsByWebhook, Problem> {
+        let stored = self.stored.of_webhooks(ids).map_err(of_store)?;
+        Ok(whole(self.time, stored, self.waiting.iter().filter(|(webhook, ..)| ids.contains(webhook))))
     }
+}
+
+/// How attempts went by webhook, each step by step, oldest first, those without one included.
+pub type StatsByWebhook = BTreeMap<WebhookId, Vec<(Timestamp, AttemptCounts)>>;
+
+fn whole<'w>(
+    time: Time,
+    mut found: BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>,
+    waiting: impl Iterator<Item = &'w Waiting>,
+) -> StatsByWebhook {
+    for (webhook, minute, counts) in waiting {
+        if let Some(at) = time.step_of(*minute) {
+            found.entry(*webhook).or_default().entry(at).or_default().add(counts);
+        }
+    }
+    found.into_iter().map(|(webhook, found)| (webhook, time.by_step(found))).collect()
 }
 
 impl App {
@@ -57,32 +62,52 @@ impl App {
     ) -> Result<Vec<(Timestamp, AttemptCounts)>, Problem> {
         let workspace = grant.workspace();
         self.stored_webhook(workspace, id).await?;
-        let (from, until) = self.asked_time(question)?;
-        let step = question.step;
+        let time = self.asked_time(question)?;
+        let Time { step, from, until } = time;
         let tallies = self.engine().tallies();
         let read = || self.store().read(StatsOfWebhook { workspace, id, step, from, until });
         let look = |waiting: &mut _| tallies.look(waiting, workspace, |known| known == id);
         let (mut found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
         for (_, minute, counts) in waiting {
-            found.entry(step.beginning(minute)).or_default().add(&counts);
+            if let Some(at) = time.step_of(minute) {
+                found.entry(at).or_default().add(&counts);
+            }
         }
-        Ok(steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect())
+        Ok(time.by_step(found))
     }
 
-    /// How the attempts of each webhook of the workspace went, in one reading.
+    /// How the attempts of each webhook of the workspace went, in one reading. `None` where they are too many to hold that at
+    /// once: [`App::stats_of_webhooks`] is for them.
     pub async fn stats_by_webhook(
         &self,
         grant: Grant<ReadWebhooks>,
         question: UsageQuestion,
-    ) -> Result<StatsByWebhook, Problem> {
+    ) -> Result<Option<WebhooksStats>, Problem> {
         let workspace = grant.workspace();
-        let (from, until) = self.asked_time(question)?;
-        let step = question.step;
+        let time = self.asked_time(question)?;
+        let Time { step, from, until } = time;
         let tallies = self.engine().tallies();
         let read = || self.store().read(ops::StatsByWebhook { workspace, step, from, until });
         let look = |waiting: &mut _| tallies.look(waiting, workspace, |_| true);
         let (stored, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
-        Ok(StatsByWebhook { stored, waiting, step, from, until })
+        Ok(stored.map(|stored| WebhooksStats { stored, waiting, time }))
+    }
+
+    /// What [`WebhooksStats::of_webhooks`] gives, however many webhooks the workspace has.
+    pub async fn stats_of_webhooks(
+        &self,
+        grant: Grant<ReadWebhooks>,
+        ids: BTreeSet<WebhookId>,
+        question: UsageQuestion,
+    ) -> Result<StatsByWebhook, Problem> {
+        let workspace = grant.workspace();
+        let time = self.asked_time(question)?;
+        let Time { step, from, until } = time;
+        let tallies = self.engine().tallies();
+        let read = || self.store().read(StatsOfWebhooks { workspace, ids: ids.clone(), step, from, until });
+        let look = |waiting: &mut _| tallies.look(waiting, workspace, |known| ids.contains(&known));
+        let (found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
+        Ok(whole(time, found, waiting.iter()))
     }
 
     /// The same of all webhooks of the workspace together, those that were deleted since included.
@@ -92,15 +117,17 @@ impl App {
         question: UsageQuestion,
     ) -> Result<Vec<(Timestamp, AttemptCounts)>, Problem> {
         let workspace = grant.workspace();
-        let (from, until) = self.asked_time(question)?;
-        let step = question.step;
+        let time = self.asked_time(question)?;
+        let Time { step, from, until } = time;
         let tallies = self.engine().tallies();
         let read = || self.store().read(StatsOfWorkspace { workspace, step, from, until });
         let look = |waiting: &mut _| tallies.look(waiting, workspace, |_| true);
         let (mut found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
         for (_, minute, counts) in waiting {
-            found.entry(step.beginning(minute)).or_default().add(&counts);
+            if let Some(at) = time.step_of(minute) {
+                found.entry(at).or_default().add(&counts);
+            }
         }
-        Ok(steps(from, until, step).map(|at| (at, found.remove(&at).unwrap_or_default())).collect())
+        Ok(time.by_step(found))
     }
 }

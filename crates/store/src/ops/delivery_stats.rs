@@ -8,37 +8,14 @@ use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 
 use super::counts::numbers::{self, CORRUPT};
-use super::counts::parts::every_part;
-use super::counts::value::{Counted, Entries, FORM};
-use super::counts::{self, parts};
+use super::counts::read::{self, Span, Stored};
+use super::counts::value::Counted;
+use super::counts::{add_minute, counts_statements};
 use super::usage::Step;
 use crate::error::StoreError;
-use crate::statements;
-use crate::tx::{Arg, Isolation, Op, Part, Query, Read, Tx};
+use crate::tx::{Isolation, Op, Query, Read, Tx};
 
-statements! {
-    STORED = concat!(
-        "SELECT part, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at = $3 AND node = $4 ORDER BY part");
-    PUT = "INSERT INTO delivery_stats (workspace_id, step, at, node, part, counts) \
-           SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
-           ON CONFLICT (workspace_id, step, part, at, node) DO UPDATE SET counts = excluded.counts";
-    DELETE = concat!(
-        "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at = $3 AND node = $4");
-    BETWEEN = concat!(
-        "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at >= $3 AND at < $4");
-    OF_WEBHOOK = "SELECT at, counts FROM delivery_stats WHERE workspace_id = $1 AND step = $2 \
-                  AND part IN ($3, $4, $5, $6, $7) AND at >= $8 AND at < $9";
-    DELETE_OLD = concat!(
-        "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND (part, at, node) IN \
-         (SELECT part, at, node FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at < $3 ORDER BY at, part DESC, node LIMIT $4)");
-}
-
-/// Where counts are kept.
-const TABLE: counts::Table = counts::Table { stored: &STORED, put: &PUT, delete: &DELETE };
+counts_statements!("delivery_stats");
 
 /// The counts of some webhooks of a workspace in one minute.
 #[derive(Clone, Debug)]
@@ -73,16 +50,8 @@ impl Op for AddDeliveryStats {
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
         let mut written = 0;
-        for minute in &self.minutes {
-            for step in Step::ALL {
-                let key = [
-                    (&minute.workspace).into(),
-                    step.seconds().into(),
-                    step.beginning(minute.at).into(),
-                    (&self.node).into(),
-                ];
-                written += counts::add::<Attempts>(tx, &TABLE, key, &minute.counts)?;
-            }
+        for MinuteStats { workspace, at, counts } in &self.minutes {
+            written += add_minute::<Attempts>(tx, &TABLE, &self.node, (workspace, *at), counts)?;
         }
         Ok(written)
     }
@@ -108,16 +77,39 @@ impl Query for StatsOfWebhook {
     type Out = BTreeMap<Timestamp, AttemptCounts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let id = Attempts::id_bytes(&self.id);
-        let mut args = vec![(&self.workspace).into(), self.step.seconds().into()];
-        args.extend(parts::that_may_have(id).map(Arg::from));
-        args.extend([Arg::from(self.from), self.until.into()]);
-        let part = Part { form: FORM, begins: id, length_max: Attempts::ENTRY_BYTES_MAX };
-        let mut found: Self::Out = BTreeMap::new();
-        tx.parts(&OF_WEBHOOK, &args, part, &mut |at, entry| {
-            Attempts::read(&mut &entry[Attempts::ID_BYTES..], found.entry(at).or_default())
-        })?;
-        Ok(found)
+        let StatsOfWebhook { workspace, id, step, from, until } = self;
+        read::of_one::<Attempts>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, id)
+    }
+}
+
+/// How the attempts of some webhooks of a workspace went, each by step, oldest first. Webhooks and steps without an attempt
+/// are left out, and so is how long attempts took.
+#[derive(Debug)]
+pub struct StatsOfWebhooks {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The webhooks.
+    pub ids: BTreeSet<WebhookId>,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for StatsOfWebhooks {
+    const NAME: &'static str = "delivery_stats.of_webhooks";
+    type Out = BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let StatsOfWebhooks { workspace, ids, step, from, until } = self;
+        read::of_some::<Attempts>(
+            tx,
+            &TABLE,
+            Span { workspace, step: *step, from: *from, until: *until },
+            ids,
+        )
     }
 }
 
@@ -137,41 +129,27 @@ pub struct StatsByWebhook {
 
 impl Query for StatsByWebhook {
     const NAME: &'static str = "delivery_stats.by_webhook";
-    type Out = StoredStats;
+    /// `None` where it is more than should be held at once: [`StatsOfWebhooks`] is for that.
+    type Out = Option<StoredStats>;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<StoredStats, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        tx.all(&BETWEEN, &args, |row| Ok((row.at(0)?, row.bytes(1)?.to_vec()))).map(StoredStats)
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let StatsByWebhook { workspace, step, from, until } = self;
+        let span = Span { workspace, step: *step, from: *from, until: *until };
+        Ok(read::as_stored(tx, &TABLE, span)?.map(StoredStats))
     }
 }
 
 /// What [`StatsByWebhook`] found: some sixty bytes for each webhook and step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredStats(Vec<(Timestamp, Vec<u8>)>);
+#[derive(Clone, Debug)]
+pub struct StoredStats(Stored);
 
 impl StoredStats {
-    /// How the attempts of those webhooks went, each by step, oldest first. Webhooks and steps without an attempt are left
-    /// out, and so is how long attempts took.
+    /// What [`StatsOfWebhooks`] gives.
     pub fn of_webhooks(
         &self,
         ids: &BTreeSet<WebhookId>,
     ) -> Result<BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>, StoreError> {
-        let ids: BTreeMap<&[u8], WebhookId> = ids.iter().map(|id| (Attempts::id_bytes(id), *id)).collect();
-        let mut found: BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>> = BTreeMap::new();
-        for (at, value) in &self.0 {
-            let mut entries = Entries::<Attempts>::of(value)?;
-            while let Some(id) = entries.next_id()? {
-                match ids.get(id) {
-                    Some(id) => {
-                        let sum = found.entry(*id).or_default().entry(*at).or_default();
-                        add_outcomes(entries.rest(), sum)?;
-                    }
-                    None => entries.pass_over()?,
-                }
-            }
-        }
-        Ok(found)
+        self.0.of_some::<Attempts>(ids)
     }
 }
 
@@ -194,43 +172,8 @@ impl Query for StatsOfWorkspace {
     type Out = BTreeMap<Timestamp, AttemptCounts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let mut found: Self::Out = BTreeMap::new();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            let sum = found.entry(row.at(0)?).or_default();
-            let mut entries = Entries::<Attempts>::of(row.bytes(1)?)?;
-            while entries.next_id()?.is_some() {
-                add_outcomes(entries.rest(), sum)?;
-            }
-            Ok(())
-        })?;
-        Ok(found)
-    }
-}
-
-/// Deletes one bite of what is older than it is kept. Gives how many rows went; 0 when there is nothing left to delete.
-#[derive(Debug)]
-pub struct DeleteOldStats {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Of this step.
-    pub step: Step,
-    /// Steps that began before this instant go.
-    pub before: Timestamp,
-    /// Most rows.
-    pub rows: i64,
-}
-
-impl Op for DeleteOldStats {
-    const NAME: &'static str = "delivery_stats.delete_old";
-    const ISOLATION: Isolation = Isolation::PerStatement;
-    type Out = u64;
-
-    fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.before.into(), self.rows.into()];
-        tx.exec(&DELETE_OLD, &args)
+        let StatsOfWorkspace { workspace, step, from, until } = self;
+        read::of_all::<Attempts>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until })
     }
 }
 
@@ -274,6 +217,12 @@ impl Counted for Attempts {
         Ok(())
     }
 
+    fn read_outcomes(rest: &mut &[u8], sum: &mut AttemptCounts) -> Result<(), StoreError> {
+        sum.succeeded = sum.succeeded.saturating_add(numbers::read(rest)?);
+        sum.failed = sum.failed.saturating_add(numbers::read(rest)?);
+        pass_over_durations(rest)
+    }
+
     fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
         numbers::pass_over(rest)?;
         numbers::pass_over(rest)?;
@@ -283,13 +232,6 @@ impl Counted for Attempts {
     fn add(sum: &mut AttemptCounts, more: &AttemptCounts) {
         sum.add(more);
     }
-}
-
-/// Adds what is at the beginning of `rest` without how long attempts took.
-fn add_outcomes(rest: &mut &[u8], sum: &mut AttemptCounts) -> Result<(), StoreError> {
-    sum.succeeded = sum.succeeded.saturating_add(numbers::read(rest)?);
-    sum.failed = sum.failed.saturating_add(numbers::read(rest)?);
-    pass_over_durations(rest)
 }
 
 fn pass_over_durations(rest: &mut &[u8]) -> Result<(), StoreError> {
@@ -323,7 +265,7 @@ mod tests {
             let mut rest = [&bytes[..]; 3];
             Attempts::read(&mut rest[0], &mut read).expect("it was just written");
             Attempts::pass_over(&mut rest[1]).expect("it was just written");
-            add_outcomes(&mut rest[2], &mut outcomes).expect("it was just written");
+            Attempts::read_outcomes(&mut rest[2], &mut outcomes).expect("it was just written");
             assert!(rest.iter().all(|rest| rest.is_empty()));
             assert_eq!((outcomes.succeeded, outcomes.failed), (counts.succeeded, counts.failed));
             assert_eq!(read, counts);

@@ -8,6 +8,7 @@ mod counts;
 pub mod deliveries;
 pub mod delivery_log;
 pub mod delivery_stats;
+mod enough;
 pub mod event_types;
 pub mod events;
 pub mod health;

@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::statements;
 use crate::tx::{Query, Read};
 
-pub use bite::{Bite, DeleteAged, DeleteExpiredAnswers, DeleteOldUsage, Table};
+pub use bite::{Bite, CountsOf, DeleteAged, DeleteExpiredAnswers, DeleteOldCounts, Table};
 
 /// The next workspaces that a table has rows of, by id, and whether each of them still is.
 ///
@@ -69,6 +69,7 @@ statements! {
     OWNERS_OF_EVENTS = owners!("events");
     OWNERS_OF_AUDIT = owners!("audit_entries");
     OWNERS_OF_USAGE = owners!("key_usage");
+    OWNERS_OF_STATS = owners!("delivery_stats");
 }
 
 /// The next workspaces to look at, by id.
@@ -143,19 +144,20 @@ impl Query for WithSomethingOld {
 pub enum Large {
     /// One whose rows have an order of their making.
     Of(Table),
-    /// How keys were used.
-    Usage,
+    /// Counts of keys or of webhooks.
+    Counts(CountsOf),
 }
 
 impl Large {
     /// Every one of them, in the order in which they are cleared.
-    pub const ALL: [Large; 6] = [
+    pub const ALL: [Large; 7] = [
         Large::Of(Table::Attempts),
         Large::Of(Table::PendingDeliveries),
         Large::Of(Table::FinishedDeliveries),
         Large::Of(Table::Events),
         Large::Of(Table::AuditEntries),
-        Large::Usage,
+        Large::Counts(CountsOf::Keys),
+        Large::Counts(CountsOf::Webhooks),
     ];
 
     fn owners(self) -> &'static Sql {
@@ -165,7 +167,8 @@ impl Large {
             Large::Of(Table::FinishedDeliveries) => &OWNERS_OF_FINISHED,
             Large::Of(Table::Events) => &OWNERS_OF_EVENTS,
             Large::Of(Table::AuditEntries) => &OWNERS_OF_AUDIT,
-            Large::Usage => &OWNERS_OF_USAGE,
+            Large::Counts(CountsOf::Keys) => &OWNERS_OF_USAGE,
+            Large::Counts(CountsOf::Webhooks) => &OWNERS_OF_STATS,
         }
     }
 }

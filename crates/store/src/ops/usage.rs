@@ -9,62 +9,15 @@ use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
 
 use super::counts::numbers::{self, CORRUPT};
-use super::counts::parts::every_part;
-use super::counts::value::{Counted, Entries, FORM};
-use super::counts::{self, parts};
+use super::counts::read::{self, Span, Stored};
+use super::counts::value::Counted;
+use super::counts::{add_minute, counts_statements};
 use crate::error::StoreError;
-use crate::statements;
-use crate::tx::{Arg, Isolation, Op, Part, Query, Read, Tx};
+use crate::tx::{Isolation, Op, Query, Read, Tx};
 
-statements! {
-    STORED = concat!(
-        "SELECT part, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at = $3 AND node = $4 ORDER BY part");
-    PUT = "INSERT INTO key_usage (workspace_id, step, at, node, part, counts) \
-           SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM workspaces WHERE id = $1) \
-           ON CONFLICT (workspace_id, step, part, at, node) DO UPDATE SET counts = excluded.counts";
-    DELETE = concat!(
-        "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at = $3 AND node = $4");
-    BETWEEN = concat!(
-        "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part IN ", every_part!(),
-        " AND at >= $3 AND at < $4");
-    OF_KEY = "SELECT at, counts FROM key_usage WHERE workspace_id = $1 AND step = $2 \
-              AND part IN ($3, $4, $5, $6, $7) AND at >= $8 AND at < $9";
-}
+pub use super::counts::step::Step;
 
-/// Where counts are kept.
-const TABLE: counts::Table = counts::Table { stored: &STORED, put: &PUT, delete: &DELETE };
-
-/// How long one row's time is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// A minute.
-    Minute,
-    /// An hour.
-    Hour,
-    /// A day, in UTC.
-    Day,
-}
-
-impl Step {
-    /// Every step.
-    pub const ALL: [Step; 3] = [Step::Minute, Step::Hour, Step::Day];
-
-    /// Its length in seconds.
-    pub const fn seconds(self) -> i64 {
-        match self {
-            Step::Minute => 60,
-            Step::Hour => 3_600,
-            Step::Day => 86_400,
-        }
-    }
-
-    /// The beginning of the step that `at` falls into.
-    pub fn beginning(self, at: Timestamp) -> Timestamp {
-        Timestamp::from_seconds(at.seconds() - at.seconds().rem_euclid(self.seconds()))
-    }
-}
+counts_statements!("key_usage");
 
 /// The counts of some keys of a workspace in one minute.
 #[derive(Clone, Debug)]
@@ -94,16 +47,8 @@ impl Op for AddUsage {
 
     fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
         let mut written = 0;
-        for minute in &self.minutes {
-            for step in Step::ALL {
-                let key = [
-                    (&minute.workspace).into(),
-                    step.seconds().into(),
-                    step.beginning(minute.at).into(),
-                    (&self.node).into(),
-                ];
-                written += counts::add::<Uses>(tx, &TABLE, key, &minute.counts)?;
-            }
+        for MinuteUsage { workspace, at, counts } in &self.minutes {
+            written += add_minute::<Uses>(tx, &TABLE, &self.node, (workspace, *at), counts)?;
         }
         Ok(written)
     }
@@ -129,16 +74,33 @@ impl Query for UsageOfKey {
     type Out = BTreeMap<Timestamp, Counts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let id = Uses::id_bytes(&self.id);
-        let mut args = vec![(&self.workspace).into(), self.step.seconds().into()];
-        args.extend(parts::that_may_have(id).map(Arg::from));
-        args.extend([Arg::from(self.from), self.until.into()]);
-        let part = Part { form: FORM, begins: id, length_max: Uses::ENTRY_BYTES_MAX };
-        let mut used: Self::Out = BTreeMap::new();
-        tx.parts(&OF_KEY, &args, part, &mut |at, entry| {
-            Uses::read(&mut &entry[Uses::ID_BYTES..], used.entry(at).or_default())
-        })?;
-        Ok(used)
+        let UsageOfKey { workspace, id, step, from, until } = self;
+        read::of_one::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, id)
+    }
+}
+
+/// How some keys of a workspace were used, each by step, oldest first. Keys and steps without a use are left out.
+#[derive(Debug)]
+pub struct UsageOfKeys {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The keys.
+    pub ids: BTreeSet<KeyId>,
+    /// By minute, hour or day.
+    pub step: Step,
+    /// Of this time or later: the beginning of a step.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+impl Query for UsageOfKeys {
+    const NAME: &'static str = "usage.of_keys";
+    type Out = BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>;
+
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let UsageOfKeys { workspace, ids, step, from, until } = self;
+        read::of_some::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, ids)
     }
 }
 
@@ -157,45 +119,27 @@ pub struct UsageByKey {
 
 impl Query for UsageByKey {
     const NAME: &'static str = "usage.by_key";
-    type Out = StoredUsage;
+    /// `None` where it is more than should be held at once: [`UsageOfKeys`] is for that.
+    type Out = Option<StoredUsage>;
 
-    fn run(&self, tx: &mut dyn Read) -> Result<StoredUsage, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        tx.all(&BETWEEN, &args, |row| Ok((row.at(0)?, row.bytes(1)?.to_vec()))).map(StoredUsage)
+    fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
+        let UsageByKey { workspace, step, from, until } = self;
+        let span = Span { workspace, step: *step, from: *from, until: *until };
+        Ok(read::as_stored(tx, &TABLE, span)?.map(StoredUsage))
     }
 }
 
 /// What [`UsageByKey`] found: some seventeen bytes for each key and step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredUsage(Vec<(Timestamp, Vec<u8>)>);
+#[derive(Clone, Debug)]
+pub struct StoredUsage(Stored);
 
 impl StoredUsage {
-    /// How those keys were used, each by step, oldest first. Keys and steps without a use are left out.
+    /// What [`UsageOfKeys`] gives.
     pub fn of_keys(
         &self,
         ids: &BTreeSet<KeyId>,
     ) -> Result<BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>, StoreError> {
-        let mut used: BTreeMap<KeyId, BTreeMap<Timestamp, Counts>> = BTreeMap::new();
-        let ids: Vec<(u128, KeyId)> =
-            ids.iter().map(|id| (place_in_order(Uses::id_bytes(id)), *id)).collect();
-        for (at, value) in &self.0 {
-            let mut entries = Entries::<Uses>::of(value)?;
-            // Both are in the order of IDs.
-            let mut wanted = ids.iter().peekable();
-            while let Some(id) = entries.next_id()? {
-                let place = place_in_order(id);
-                while wanted.next_if(|(wanted, _)| *wanted < place).is_some() {}
-                match wanted.peek() {
-                    None => break,
-                    Some((known, id)) if *known == place => {
-                        entries.add_to(used.entry(*id).or_default().entry(*at).or_default())?;
-                    }
-                    Some(_) => entries.pass_over()?,
-                }
-            }
-        }
-        Ok(used)
+        self.0.of_some::<Uses>(ids)
     }
 }
 
@@ -218,18 +162,8 @@ impl Query for UsageOfWorkspace {
     type Out = BTreeMap<Timestamp, Counts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let args =
-            [(&self.workspace).into(), self.step.seconds().into(), self.from.into(), self.until.into()];
-        let mut used: Self::Out = BTreeMap::new();
-        tx.rows(&BETWEEN, &args, &mut |row| {
-            let (sum, mut entries) =
-                (used.entry(row.at(0)?).or_default(), Entries::<Uses>::of(row.bytes(1)?)?);
-            while entries.next_id()?.is_some() {
-                entries.add_to(sum)?;
-            }
-            Ok(())
-        })?;
-        Ok(used)
+        let UsageOfWorkspace { workspace, step, from, until } = self;
+        read::of_all::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until })
     }
 }
 
@@ -264,6 +198,10 @@ impl Counted for Uses {
         Ok(())
     }
 
+    fn read_outcomes(rest: &mut &[u8], sum: &mut Counts) -> Result<(), StoreError> {
+        Self::read(rest, sum)
+    }
+
     fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
         for _ in 0..numbers::read_byte(rest)? {
             if usize::from(numbers::read_byte(rest)?) >= Outcome::ALL.len() {
@@ -277,11 +215,6 @@ impl Counted for Uses {
     fn add(sum: &mut Counts, more: &Counts) {
         *sum += *more;
     }
-}
-
-/// Where an ID stands in the order of IDs, as a number: what compares most quickly.
-fn place_in_order(id: &[u8]) -> u128 {
-    id.iter().fold(0, |place, byte| place << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
@@ -318,15 +251,5 @@ mod tests {
         let unknown = [1, 200, 1];
         assert!(Uses::read(&mut &unknown[..], &mut Counts::default()).is_err());
         assert!(Uses::pass_over(&mut &unknown[..]).is_err());
-    }
-
-    #[test]
-    fn a_step_begins_where_its_length_divides_the_time() {
-        let at = Timestamp::from_micros(1_795_447_916_123_000);
-        let beginnings = Step::ALL.map(|step| step.beginning(at).to_string());
-        assert_eq!(
-            beginnings,
-            ["2026-11-23T15:31:00.000Z", "2026-11-23T15:00:00.000Z", "2026-11-23T00:00:00.000Z"]
-        );
     }
 }

@@ -16,7 +16,6 @@ statements! {
     EDIT = "UPDATE workspaces SET name = $2, external_id = $3 WHERE id = $1 \
             AND NOT EXISTS (SELECT 1 FROM workspaces other WHERE other.external_id = $3 AND other.id <> $1)";
     DELETE_API_KEYS = "DELETE FROM api_keys WHERE workspace_id = $1";
-    DELETE_DELIVERY_STATS = "DELETE FROM delivery_stats WHERE workspace_id = $1";
     DELETE_RESENDS = "DELETE FROM resends WHERE workspace_id = $1";
     DELETE_SIGNING_SECRETS = "DELETE FROM signing_secrets WHERE workspace_id = $1";
     DELETE_WEBHOOKS = "DELETE FROM webhooks WHERE workspace_id = $1";
@@ -25,17 +24,10 @@ statements! {
 }
 
 /// What goes in the transaction that deletes a workspace: what can be used, and what makes it somebody's. It is bounded by
-/// the limits on keys, webhooks, members and requests to resend, and by how long statistics are kept. Nobody can reach the
-/// rest from then on, and it goes in bites afterwards
-/// ([`Large`](super::retention::Large)): a million rows at once would hold everybody up for seconds.
-static DELETE_ALL: [&crate::Sql; 6] = [
-    &DELETE_API_KEYS,
-    &DELETE_SIGNING_SECRETS,
-    &DELETE_WEBHOOKS,
-    &DELETE_DELIVERY_STATS,
-    &DELETE_RESENDS,
-    &DELETE_MEMBERS,
-];
+/// the limits on keys, webhooks, members and requests to resend. Nobody can reach the rest from then on, and it goes in bites
+/// afterwards ([`Large`](super::retention::Large)): a million rows at once would hold everybody up for seconds.
+static DELETE_ALL: [&crate::Sql; 5] =
+    [&DELETE_API_KEYS, &DELETE_SIGNING_SECRETS, &DELETE_WEBHOOKS, &DELETE_RESENDS, &DELETE_MEMBERS];
 
 /// A workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]

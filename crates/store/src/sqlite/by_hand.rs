@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::Store;
     use crate::ops::health::Answers;
-    use crate::ops::retention::DeleteOldUsage;
+    use crate::ops::retention::{CountsOf, DeleteOldCounts};
     use crate::ops::usage::Step;
 
     #[tokio::test]
@@ -199,9 +199,15 @@ mod tests {
         assert_eq!((hand.waiting(), store.stats().commits), ((0, 0), commits));
     }
 
-    fn bite() -> DeleteOldUsage {
+    fn bite() -> DeleteOldCounts {
         let (workspace, before) =
             (keybell_core::WorkspaceId::from_bytes([1; 16]), keybell_core::Timestamp::EPOCH);
-        DeleteOldUsage { workspace, step: Step::Day, before: Some(before), weight_max: 1 }
+        DeleteOldCounts {
+            workspace,
+            of: CountsOf::Keys,
+            step: Step::Day,
+            before: Some(before),
+            weight_max: 1,
+        }
     }
 }

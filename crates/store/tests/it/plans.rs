@@ -161,7 +161,7 @@ async fn the_counts_of_a_time_are_a_range_of_each_part_of_their_table() {
     let engine = Engine::sqlite();
     engine.open().close().await;
     let database = connect_sqlite(&engine);
-    for name in ["usage::BETWEEN", "usage::OF_KEY", "delivery_stats::BETWEEN", "delivery_stats::OF_WEBHOOK"] {
+    for name in ["usage::BETWEEN", "usage::OF_PARTS", "delivery_stats::BETWEEN", "delivery_stats::OF_PARTS"] {
         let plan = plan(&database, &format!("keybell_store::ops::{name}"));
         let range = "USING PRIMARY KEY (workspace_id=? AND step=? AND part=? AND at>? AND at<?)";
         assert!(matches!(&plan[..], [line] if line.ends_with(range)), "{name}: {plan:#?}");

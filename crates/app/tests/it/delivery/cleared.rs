@@ -13,9 +13,9 @@ use crate::house::{On, settings};
 use crate::workspaces::{code, grant, operator, person};
 
 /// Rows that are left after the deletion and are cleared: of each event itself, its delivery and its attempt; of the
-/// workspace its audit entries, of being made and of its webhook.
+/// workspace its audit entries, of being made and of its webhook, and how its deliveries went in a minute, an hour and a day.
 const EVENTS: u64 = 40;
-const ROWS: u64 = 3 * EVENTS + 2;
+const ROWS: u64 = 3 * EVENTS + 2 + 3;
 
 /// A workspace with events that were delivered, in an installation that then ends without a word.
 async fn with_a_past(on: On) -> Desk {

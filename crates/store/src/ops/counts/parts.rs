@@ -98,6 +98,8 @@ mod tests {
         let first = (0..=LEVEL_MAX).map(first_of).collect();
         assert_eq!(list(first_parts!()), first);
         let listed = list(every_part!());
+        let highest = listed.last().expect("it has some");
+        assert!(each_part!().contains(&format!("WHERE part < {highest})")), "it ends there too");
         let had: BTreeSet<i64> = (0..=u8::MAX).flat_map(|byte| that_may_have(&[byte])).collect();
         assert_eq!(listed, had);
     }

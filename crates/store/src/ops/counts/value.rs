@@ -34,6 +34,9 @@ pub(in crate::ops) trait Counted {
     /// Reads what [`push`](Counted::push) wrote at the beginning of `rest`, and adds it to `sum`.
     fn read(rest: &mut &[u8], sum: &mut Self::Counts) -> Result<(), StoreError>;
 
+    /// The same of how things ended, without what lists and sums of many do not show.
+    fn read_outcomes(rest: &mut &[u8], sum: &mut Self::Counts) -> Result<(), StoreError>;
+
     /// Goes past it.
     fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError>;
 
@@ -70,14 +73,9 @@ impl<'a, C: Counted> Entries<'a, C> {
         Ok(Some(id))
     }
 
-    /// What is counted of the one whose ID was read, and all that follows: for whoever reads it in a way of their own.
-    pub(in crate::ops) fn rest(&mut self) -> &mut &'a [u8] {
-        &mut self.rest
-    }
-
-    /// Adds what is counted of the one whose ID was read.
-    pub(in crate::ops) fn add_to(&mut self, sum: &mut C::Counts) -> Result<(), StoreError> {
-        C::read(&mut self.rest, sum)
+    /// Adds the outcomes of the one whose ID was read.
+    pub(in crate::ops) fn add_outcomes_to(&mut self, sum: &mut C::Counts) -> Result<(), StoreError> {
+        C::read_outcomes(&mut self.rest, sum)
     }
 
     /// Goes past it.
@@ -171,6 +169,10 @@ mod tests {
             Ok(())
         }
 
+        fn read_outcomes(rest: &mut &[u8], sum: &mut u64) -> Result<(), StoreError> {
+            Self::read(rest, sum)
+        }
+
         fn pass_over(rest: &mut &[u8]) -> Result<(), StoreError> {
             numbers::pass_over(rest)
         }
@@ -195,7 +197,7 @@ mod tests {
             (Entries::<Letters>::of(value).expect("it was just written"), Vec::new());
         while let Some(id) = entries.next_id().expect("it was just written") {
             let mut count = 0;
-            entries.add_to(&mut count).expect("it was just written");
+            entries.add_outcomes_to(&mut count).expect("it was just written");
             out.push(format!("{}{count}", char::from(id[0])));
         }
         out.join(" ")

@@ -7,9 +7,35 @@ use keybell_core::{DeliveryId, EventKey, Timestamp, WorkspaceId};
 
 use crate::error::StoreError;
 use crate::ops::counts::parts::each_part;
+use crate::ops::enough::{ENOUGH, unless_enough};
+use crate::ops::usage::Step;
 use crate::sql::Sql;
 use crate::tx::{Arg, Isolation, Op, Tx};
 use crate::{bulks, statements};
+
+/// The last part of a table of counts that has any before an instant.
+macro_rules! part_with_old {
+    ($table:literal) => {
+        concat!(
+            "SELECT part FROM (",
+            each_part!(),
+            ") AS parts WHERE EXISTS (SELECT 1 FROM ",
+            $table,
+            " AS old WHERE old.workspace_id = $1 AND old.step = $2 AND old.part = parts.part AND old.at < $3) \
+             ORDER BY part DESC LIMIT 1"
+        )
+    };
+}
+
+macro_rules! old_counts {
+    ($table:literal) => {
+        concat!(
+            "SELECT node, at, CAST(OCTET_LENGTH(counts) AS BIGINT) AS octets FROM ",
+            $table,
+            " WHERE workspace_id = $1 AND step = $2 AND part = $3 AND at < $4 ORDER BY at, node LIMIT $5"
+        )
+    };
+}
 
 statements! {
     OLD_ATTEMPTS = "SELECT delivery_id, number, CAST(COALESCE(OCTET_LENGTH(response_body), 0) \
@@ -21,11 +47,10 @@ statements! {
                   WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3";
     OLD_AUDIT = "SELECT id, CAST(0 AS BIGINT) AS number, CAST(OCTET_LENGTH(changes) AS BIGINT) AS octets \
                  FROM audit_entries WHERE workspace_id = $1 AND id < $2 ORDER BY id LIMIT $3";
-    PART_WITH_OLD_USAGE = concat!(
-        "SELECT part FROM (", each_part!(), ") AS parts WHERE EXISTS (SELECT 1 FROM key_usage \
-         WHERE workspace_id = $1 AND step = $2 AND key_usage.part = parts.part AND at < $3) ORDER BY part DESC LIMIT 1");
-    OLD_USAGE = "SELECT node, at, CAST(OCTET_LENGTH(counts) AS BIGINT) AS octets FROM key_usage \
-                 WHERE workspace_id = $1 AND step = $2 AND part = $3 AND at < $4 ORDER BY at, node LIMIT $5";
+    PART_WITH_OLD_USAGE = part_with_old!("key_usage");
+    PART_WITH_OLD_STATS = part_with_old!("delivery_stats");
+    OLD_USAGE = old_counts!("key_usage");
+    OLD_STATS = old_counts!("delivery_stats");
     EXPIRED_ANSWERS = "SELECT owner, idempotency_key, expires_at, CAST(COALESCE(OCTET_LENGTH(body), 0) AS BIGINT) AS octets \
                        FROM idempotent_answers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2";
     DELETE_ATTEMPTS = "DELETE FROM attempts WHERE workspace_id = $1 AND (delivery_id, number) <= ($2, $3)";
@@ -34,6 +59,8 @@ statements! {
     DELETE_EVENTS = "DELETE FROM events WHERE workspace_id = $1 AND id <= $2";
     DELETE_AUDIT = "DELETE FROM audit_entries WHERE workspace_id = $1 AND id <= $2";
     DELETE_USAGE = "DELETE FROM key_usage WHERE workspace_id = $1 AND step = $2 AND part = $3 AND (at, node) <= ($4, $5)";
+    DELETE_STATS =
+        "DELETE FROM delivery_stats WHERE workspace_id = $1 AND step = $2 AND part = $3 AND (at, node) <= ($4, $5)";
     DELIVERY_LEFT = "SELECT 1 AS one FROM pending_deliveries WHERE workspace_id = $1 AND id < $2 \
                      UNION ALL SELECT 1 AS one FROM finished_deliveries WHERE workspace_id = $1 AND id < $2 LIMIT 1";
 }
@@ -140,7 +167,7 @@ impl Op for DeleteAged {
         let mut bite = Taking::new(self.weight_max);
         let (mut last, mut number) = (EventKey::from_bytes([0; 16]), 0);
         let args = [workspace, (&bound).into(), self.weight_max.into()];
-        until_full(tx.rows(self.table.find(), &args, &mut |row| {
+        unless_enough(tx.rows(self.table.find(), &args, &mut |row| {
             bite.take(if self.table.is_heavy() { row.int(2)? } else { 0 })?;
             last = row.id(0)?;
             number = if self.table == Table::Attempts { row.int(1)? } else { 0 };
@@ -153,22 +180,46 @@ impl Op for DeleteAged {
     }
 }
 
-/// Deletes one bite of how keys of a workspace were used: of one part of its keys, oldest first. The first part of a level
-/// goes last, since by it the others are found.
+/// A table of counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountsOf {
+    /// How keys were used.
+    Keys,
+    /// How deliveries to webhooks went.
+    Webhooks,
+}
+
+impl CountsOf {
+    /// Both of them.
+    pub const ALL: [CountsOf; 2] = [CountsOf::Keys, CountsOf::Webhooks];
+
+    /// What finds the part, what finds its rows, and what deletes them.
+    fn statements(self) -> [&'static Sql; 3] {
+        match self {
+            CountsOf::Keys => [&PART_WITH_OLD_USAGE, &OLD_USAGE, &DELETE_USAGE],
+            CountsOf::Webhooks => [&PART_WITH_OLD_STATS, &OLD_STATS, &DELETE_STATS],
+        }
+    }
+}
+
+/// Deletes one bite of the counts of a workspace: of one part, oldest first. The first part of a level goes last, since by it
+/// the others are found.
 #[derive(Debug)]
-pub struct DeleteOldUsage {
+pub struct DeleteOldCounts {
     /// The workspace.
     pub workspace: WorkspaceId,
+    /// Of which table.
+    pub of: CountsOf,
     /// Of this step.
-    pub step: super::super::usage::Step,
+    pub step: Step,
     /// Steps that began before this instant go; `None`: all.
     pub before: Option<Timestamp>,
     /// Most that the rows weigh together, one row aside. At least 1.
     pub weight_max: i64,
 }
 
-impl Op for DeleteOldUsage {
-    const NAME: &'static str = "retention.delete_usage";
+impl Op for DeleteOldCounts {
+    const NAME: &'static str = "retention.delete_counts";
     const ISOLATION: Isolation = Isolation::PerStatement;
     type Out = Bite;
 
@@ -180,18 +231,19 @@ impl Op for DeleteOldUsage {
     fn run(&self, tx: &mut dyn Tx) -> Result<Bite, StoreError> {
         let (workspace, step) = (Arg::from(&self.workspace), Arg::from(self.step.seconds()));
         let before = Arg::from(self.before.map_or(i64::MAX, Timestamp::micros));
-        let part = tx.as_read().first(&PART_WITH_OLD_USAGE, &[workspace, step, before], |row| row.int(0))?;
+        let [find_part, find, delete] = self.of.statements();
+        let part = tx.as_read().first(find_part, &[workspace, step, before], |row| row.int(0))?;
         let Some(part) = part else { return Ok(Bite::default()) };
         let mut bite = Taking::new(self.weight_max);
         let (mut at, mut node) = (0, String::new());
         let args = [workspace, step, part.into(), before, self.weight_max.into()];
-        until_full(tx.rows(&OLD_USAGE, &args, &mut |row| {
+        unless_enough(tx.rows(find, &args, &mut |row| {
             bite.take(row.int(2)?)?;
             (at, node) = (row.int(1)?, row.text(0)?.to_owned());
             Ok(())
         }))?;
-        let taken = bite
-            .finish(|| tx.exec(&DELETE_USAGE, &[workspace, step, part.into(), at.into(), (&node).into()]))?;
+        let taken =
+            bite.finish(|| tx.exec(delete, &[workspace, step, part.into(), at.into(), (&node).into()]))?;
         // There may be as old ones in other parts.
         Ok(Bite { more: true, ..taken })
     }
@@ -219,7 +271,7 @@ impl Op for DeleteExpiredAnswers {
     fn run(&self, tx: &mut dyn Tx) -> Result<Bite, StoreError> {
         let mut bite = Taking::new(self.weight_max);
         let mut taken = Vec::new();
-        until_full(tx.rows(&EXPIRED_ANSWERS, &[self.now.into(), self.weight_max.into()], &mut |row| {
+        unless_enough(tx.rows(&EXPIRED_ANSWERS, &[self.now.into(), self.weight_max.into()], &mut |row| {
             bite.take(row.int(3)?)?;
             taken.push((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.int(2)?));
             Ok(())
@@ -229,17 +281,6 @@ impl Op for DeleteExpiredAnswers {
             .flat_map(|(owner, key, expires_at)| [owner.into(), key.into(), (*expires_at).into()])
             .collect();
         bite.finish(|| tx.bulk(&DELETE_ANSWERS, &rows))
-    }
-}
-
-/// What ends the reading of rows where a bite is full. It goes no further than [`until_full`].
-const FULL: StoreError = StoreError::Corrupt { what: "a bite that is full" };
-
-/// A reading that ended because the bite was full ended well.
-fn until_full(read: Result<(), StoreError>) -> Result<(), StoreError> {
-    match (read, FULL) {
-        (Err(StoreError::Corrupt { what }), StoreError::Corrupt { what: full }) if what == full => Ok(()),
-        (read, _) => read,
     }
 }
 
@@ -256,7 +297,7 @@ impl Taking {
         Taking { weight_max, weight: 0, looked_at: 0, full: false }
     }
 
-    /// Takes a row with so many bytes in its large columns, or ends the reading with [`FULL`]. The first one is always taken.
+    /// Takes a row with so many bytes in its large columns, or ends the reading with [`ENOUGH`]. The first one is always taken.
     ///
     /// To end it matters: where a table is its own index, SQLite reads all of a row to see whether it is still in range.
     fn take(&mut self, octets: i64) -> Result<(), StoreError> {
@@ -264,7 +305,7 @@ impl Taking {
         let weight = 1 + octets / PAGE_BYTES;
         if self.weight > 0 && self.weight + weight > self.weight_max {
             self.full = true;
-            return Err(FULL);
+            return Err(ENOUGH);
         }
         self.weight += weight;
         Ok(())

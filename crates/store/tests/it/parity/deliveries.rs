@@ -134,6 +134,15 @@ pub(super) const STEPS: &[Step] = &[
             until: dice.at(),
         })
     }),
+    ("delivery_stats.of_webhooks", |dice| {
+        read(delivery_stats::StatsOfWebhooks {
+            workspace: dice.workspace(),
+            ids: (0..dice.small(4)).map(|_| dice.webhook()).collect(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        })
+    }),
     ("delivery_stats.by_webhook", |dice| {
         let question = delivery_stats::StatsByWebhook {
             workspace: dice.workspace(),
@@ -146,7 +155,7 @@ pub(super) const STEPS: &[Step] = &[
             let ids = (1..4).map(|number| {
                 WebhookId::from_bytes([[0; 15].as_slice(), &[number]].concat().try_into().expect("16"))
             });
-            format!("{:?}", stored.of_webhooks(&ids.collect()))
+            format!("{:?}", stored.map(|stored| stored.of_webhooks(&ids.collect())))
         })
     }),
     ("delivery_stats.of_workspace", |dice| {
@@ -155,14 +164,6 @@ pub(super) const STEPS: &[Step] = &[
             step: dice.pick(&usage::Step::ALL),
             from: dice.at(),
             until: dice.at(),
-        })
-    }),
-    ("delivery_stats.delete_old", |dice| {
-        write(delivery_stats::DeleteOldStats {
-            workspace: dice.workspace(),
-            step: dice.pick(&usage::Step::ALL),
-            before: dice.at(),
-            rows: 1 + dice.small(4),
         })
     }),
     ("resend.one", |dice| {

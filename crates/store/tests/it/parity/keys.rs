@@ -136,6 +136,16 @@ pub(super) const STEPS: &[Step] = &[
         };
         read_as(question, |used| format!("{used:?}"))
     }),
+    ("usage.of_keys", |dice| {
+        let question = usage::UsageOfKeys {
+            workspace: dice.workspace(),
+            ids: (0..dice.small(4)).map(|_| key_id(dice)).collect(),
+            step: dice.pick(&usage::Step::ALL),
+            from: dice.at(),
+            until: dice.at(),
+        };
+        read_as(question, |used| format!("{used:?}"))
+    }),
     ("usage.by_key", |dice| {
         let question = usage::UsageByKey {
             workspace: dice.workspace(),
@@ -144,7 +154,9 @@ pub(super) const STEPS: &[Step] = &[
             until: dice.at(),
         };
         // Rows come in whatever order; what is made of them is the same.
-        read_as(question, |stored| format!("{:?}", stored.of_keys(&(0..5).map(key_number).collect())))
+        read_as(question, |stored| {
+            format!("{:?}", stored.map(|stored| stored.of_keys(&(0..5).map(key_number).collect())))
+        })
     }),
     ("usage.of_workspace", |dice| {
         let question = usage::UsageOfWorkspace {
@@ -155,9 +167,10 @@ pub(super) const STEPS: &[Step] = &[
         };
         read_as(question, |used| format!("{used:?}"))
     }),
-    ("retention.delete_usage", |dice| {
-        write(retention::DeleteOldUsage {
+    ("retention.delete_counts", |dice| {
+        write(retention::DeleteOldCounts {
             workspace: dice.workspace(),
+            of: dice.pick(&retention::CountsOf::ALL),
             step: dice.pick(&usage::Step::ALL),
             before: dice.maybe(Dice::at),
             weight_max: 1 + dice.small(4),

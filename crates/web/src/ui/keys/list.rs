@@ -50,11 +50,16 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let is_later_page = cursor.is_some();
     let now = app.now();
     // At the same time, though only the list says of which keys the use is shown: the database has both to find.
+    let lately = Period::Month.question(now);
     let (listing, usage) = try_join!(
         app.list_keys(here.grant::<ReadKeys>()?, filter, Page::new(None, cursor)?),
-        app.usage_by_key(here.grant::<ReadKeys>()?, Period::Month.question(now)),
+        app.usage_by_key(here.grant::<ReadKeys>()?, lately),
     )?;
-    let mut used = usage.of_keys(&listing.data.iter().map(|key| key.id).collect())?;
+    let ids = listing.data.iter().map(|key| key.id).collect();
+    let mut used = match usage {
+        Some(usage) => usage.of_keys(&ids)?,
+        None => app.usage_of_keys(here.grant::<ReadKeys>()?, ids, lately).await?,
+    };
 
     let list = list_of(&here);
     let kept = kept(&query, &FILTERS);

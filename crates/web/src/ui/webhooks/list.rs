@@ -26,12 +26,17 @@ use crate::ui::{page, rate_limit};
 pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) -> Answer<Response> {
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
+    let lately = Period::Day.question(app.now());
     let (listing, stats) = try_join!(
         app.list_webhooks(here.grant::<ReadWebhooks>()?, Page::new(None, cursor)?),
-        app.stats_by_webhook(here.grant::<ReadWebhooks>()?, Period::Day.question(app.now())),
+        app.stats_by_webhook(here.grant::<ReadWebhooks>()?, lately),
     )?;
     let list = list_of(&here);
-    let mut went = stats.of_webhooks(&listing.data.iter().map(|webhook| webhook.id).collect())?;
+    let ids = listing.data.iter().map(|webhook| webhook.id).collect();
+    let mut went = match stats {
+        Some(stats) => stats.of_webhooks(&ids)?,
+        None => app.stats_of_webhooks(here.grant::<ReadWebhooks>()?, ids, lately).await?,
+    };
     let rows = listing.data.iter().map(|webhook| {
         let lately = went.remove(&webhook.id).map(went_lately);
         WebhookRow { lately, ..row(&here, webhook, "list") }
