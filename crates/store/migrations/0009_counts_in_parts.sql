@@ -1,6 +1,5 @@
--- To find the counts of one key, those of all keys of its workspace were read. Where there are many, a row holds those of a
--- part of them now, and what was there is the whole. part stands before at, so that one part is read along the index.
--- Locked from the beginning, so that nothing another node writes meanwhile is left in what goes.
+-- The counts of one key are found without reading those of all keys of its workspace: a row holds those of a part of them.
+-- Locked first, so that nothing that another node writes meanwhile goes with the old tables.
 /*postgres LOCK TABLE key_usage, delivery_stats IN ACCESS EXCLUSIVE MODE;*/
 CREATE TABLE key_usage_in_parts (
     workspace_id BYTES NOT NULL,

@@ -47,7 +47,7 @@ pub trait Query: Send + 'static {
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError>;
 }
 
-/// Reading within a transaction.
+/// Reading from one snapshot of the database.
 pub trait Read {
     /// Runs `sql` and hands each row to `each`, in order. An error of `each` ends it.
     fn rows(

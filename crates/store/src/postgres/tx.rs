@@ -1,4 +1,4 @@
-//! A transaction on PostgreSQL.
+//! A transaction on PostgreSQL, or the one statement of a query that needs none.
 
 use futures_util::TryStreamExt;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use crate::sql::{Bulk, Column, Sql, Verb};
 use crate::stats::{Counters, changed, count};
 use crate::tx::{Arg, EachPart, Part, Read, Row, Tx};
 
-/// One operation's view of the transaction that is open on the connection.
+/// One operation's view of the connection: of the transaction that is open there, or of the statement that it may run.
 pub(super) struct PostgresTx<'t> {
     connection: &'t mut Connection,
     counters: &'t Counters,

@@ -54,8 +54,8 @@ impl Sparkline {
     }
 }
 
-/// The text of a path that is made of upright strokes. A list has thousands of them, and with `write!` they took a tenth of
-/// its page's time.
+/// The text of a path that is made of upright strokes. A list has thousands of them, and `write!` was a good part of what
+/// its page took.
 struct Path(String);
 
 impl Path {
