@@ -216,6 +216,16 @@ impl Sample<'_> {
                             false,
                         )],
                     },
+                    EventGroup {
+                        name: "keybell".to_owned(),
+                        is_own: true,
+                        all: false,
+                        events: vec![(
+                            "keybell.webhook.failing".to_owned(),
+                            "Every attempt at a webhook has failed".to_owned(),
+                            true,
+                        )],
+                    },
                 ]
             }),
             others: self.some(|| vec![self.say("memo.written")]),
