@@ -29,6 +29,7 @@ impl Sample<'_> {
             last_delivery: enabled.then(|| When::near(at(-3))),
             may_manage: true,
             switch_from: "list",
+            switch_back: self.word.to_owned(),
         }
     }
 
