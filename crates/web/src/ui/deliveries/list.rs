@@ -106,7 +106,7 @@ pub(in crate::ui) async fn latest_of(
     let filter = DeliveryFilter { webhook: Some(webhook), ..DeliveryFilter::default() };
     let page = Page::new(Some(LATEST), None)?;
     let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
-    let webhooks = Webhooks::of(app, here)?;
+    let webhooks = Webhooks::only(app, here, webhook)?;
     Ok(listing.data.into_iter().map(|delivery| row(here, &webhooks, delivery)).collect())
 }
 
