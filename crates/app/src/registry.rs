@@ -16,7 +16,6 @@ use url::Url;
 
 use crate::catalogue::Catalogue;
 use crate::problems::of_store;
-use crate::webhooks::NamedWebhook;
 use crate::webhooks::seals::Seals;
 
 /// Webhooks read at once at the start.
@@ -51,6 +50,19 @@ pub struct LiveWebhook {
     pub enabled: bool,
     /// Its version: greater after each change.
     pub updated_at: Timestamp,
+}
+
+/// A webhook as lists of other things speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedWebhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Who made it, by their id.
+    pub created_by_id: Arc<str>,
 }
 
 /// A signing secret, opened.
@@ -94,6 +106,17 @@ impl LiveWebhook {
     pub fn signing_secrets(&self, now: Timestamp) -> Vec<&SigningSecret> {
         let signs = |live: &&LiveSecret| live.expires_at.is_none_or(|end| now < end);
         self.secrets.iter().filter(signs).map(|live| &live.secret).collect()
+    }
+}
+
+impl NamedWebhook {
+    fn of(webhook: &LiveWebhook) -> NamedWebhook {
+        NamedWebhook {
+            id: webhook.id,
+            name: Arc::clone(&webhook.name),
+            enabled: webhook.enabled,
+            created_by_id: Arc::clone(&webhook.created_by_id),
+        }
     }
 }
 
@@ -157,8 +180,13 @@ impl Registry {
         by_workspace
             .get(&workspace)
             .into_iter()
-            .flat_map(|webhooks| webhooks.iter().map(NamedWebhook::of))
+            .flat_map(|webhooks| webhooks.iter().map(|webhook| NamedWebhook::of(webhook)))
             .collect()
+    }
+
+    /// What one webhook of `workspace` is called, without looking at how the others are.
+    pub(crate) fn name_of(&self, workspace: WorkspaceId, id: WebhookId) -> Option<NamedWebhook> {
+        self.get(workspace, id).map(|webhook| NamedWebhook::of(&webhook))
     }
 
     /// How many webhooks there are.
@@ -261,8 +289,11 @@ mod tests {
         registry.switch_off(WORKSPACE, WEBHOOK, Timestamp::from_seconds(3));
         let named =
             NamedWebhook { id: WEBHOOK, name: "/2".into(), enabled: false, created_by_id: "person".into() };
+        let elsewhere = WorkspaceId::from_bytes([9; 16]);
+        assert_eq!(registry.name_of(WORKSPACE, WEBHOOK).as_ref(), Some(&named));
         assert_eq!(registry.names(WORKSPACE), [named]);
-        assert!(registry.names(WorkspaceId::from_bytes([9; 16])).is_empty());
+        assert!(registry.names(elsewhere).is_empty() && registry.name_of(elsewhere, WEBHOOK).is_none());
+        assert_eq!(registry.name_of(WORKSPACE, WebhookId::from_bytes([3; 16])), None);
     }
 
     #[test]

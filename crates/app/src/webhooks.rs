@@ -32,9 +32,10 @@ pub use rotate::{OVERLAP_DEFAULT, OVERLAP_MAX, SIGNING_SECRETS_MAX};
 pub use shown::{ShownHeader, Webhook, WebhookStatus};
 pub use stats::{StatsByWebhook, WebhooksStats};
 
+pub use crate::registry::NamedWebhook;
+
 use crate::page::{COUNTED_MAX, Counted};
 use crate::problems::of_store;
-use crate::registry::LiveWebhook;
 use crate::{App, Listing, Page};
 use seals::Seals;
 
@@ -49,30 +50,6 @@ pub struct ShownSecret {
     pub created_at: Timestamp,
     /// Until when it signs, where it was rotated out.
     pub expires_at: Option<Timestamp>,
-}
-
-/// A webhook as lists of other things speak of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedWebhook {
-    /// Its id.
-    pub id: WebhookId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Whether it is switched on.
-    pub enabled: bool,
-    /// Who made it, by their id.
-    pub created_by_id: Arc<str>,
-}
-
-impl NamedWebhook {
-    pub(crate) fn of(webhook: &Arc<LiveWebhook>) -> NamedWebhook {
-        NamedWebhook {
-            id: webhook.id,
-            name: Arc::clone(&webhook.name),
-            enabled: webhook.enabled,
-            created_by_id: Arc::clone(&webhook.created_by_id),
-        }
-    }
 }
 
 impl App {
@@ -92,6 +69,11 @@ impl App {
     /// What the webhooks of the workspace are called, from memory.
     pub fn webhook_names(&self, grant: &Grant<ReadWebhooks>) -> Vec<NamedWebhook> {
         self.registry().names(grant.workspace())
+    }
+
+    /// What one webhook of the workspace is called, from memory; `None` where it has been deleted.
+    pub fn webhook_name(&self, grant: &Grant<ReadWebhooks>, id: WebhookId) -> Option<NamedWebhook> {
+        self.registry().name_of(grant.workspace(), id)
     }
 
     /// How many webhooks the workspace has.

@@ -42,6 +42,13 @@ async fn enter_in_the_search_of_events_sends_nothing_and_no_match_is_said() {
     let gone = async || (!browser.text().await.contains("No event fits.")).then_some(());
     browser.until("a match", gone).await;
     assert!(browser.path().await.ends_with("/webhooks/new"), "{}", browser.path().await);
+    // Beside all events, where nothing is searched, those of Keybell can be wanted whatever was searched for before.
+    assert!(!browser.text().await.contains("keybell.webhook.failing"));
+    person.pick("All events, also future ones").await;
+    browser.sees("keybell.webhook.failing").await;
+    person.pick("These events").await;
+    let filtered = async || (!browser.text().await.contains("keybell.webhook.failing")).then_some(());
+    browser.until("what was searched for", filtered).await;
     let workspaces = platform.must("GET", "/v1/workspaces", &Value::Null);
     let workspace = workspaces["data"][0]["id"].as_str().expect("there is one");
     let webhooks = platform.must("GET", &format!("/v1/workspaces/{workspace}/webhooks"), &Value::Null);

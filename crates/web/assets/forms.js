@@ -31,6 +31,8 @@ if (everything.length && picker) {
     const these = document.querySelector("input[name='which_events']:checked")?.value === "these";
     for (const part of picker.children) part.hidden = !these && !part.matches("[data-own]");
     if (these && search?.value) search.dispatchEvent(new Event("input"));
+    // What was searched for is hidden with its field, so it leaves out none of those that are still there.
+    if (!these) for (const pick of picker.querySelectorAll("[data-own] [data-words]")) pick.hidden = false;
   };
   for (const choice of everything) choice.addEventListener("change", follow);
   follow();

@@ -10,6 +10,7 @@ use keybell_core::{AccountId, Actor, Code, Grant, Problem, WorkspaceId};
 
 use super::around::KnownFrame;
 use super::assets;
+use super::back::Back;
 use super::fields::Fields;
 use super::view::frame::{Frame, Here, Section};
 use crate::extract;
@@ -27,6 +28,7 @@ pub(super) struct Signed {
     /// Their places, with the workspaces' names.
     pub(super) places: Vec<(Membership, String)>,
     frame: Frame,
+    query: Fields,
 }
 
 /// Somebody who is signed in and looks at a workspace of theirs.
@@ -80,6 +82,11 @@ impl Inside {
         format!("/w/{}/settings/advanced/developer", self.place.workspace)
     }
 
+    /// Where in the list at `list`, whose filter has the parameters `filters`, the person is while they look at it.
+    pub(super) fn place_in(&self, list: String, filters: &[&'static str]) -> Back {
+        Back::at(list, filters, &self.signed.query)
+    }
+
     /// What a repeatable form belongs to.
     pub(super) fn owner(&self) -> String {
         format!("account {} form", self.signed.account)
@@ -110,7 +117,7 @@ impl FromRequestParts<App> for Signed {
         if let Some(known) = parts.extensions.get::<KnownFrame>() {
             known.get_or_init(|| Frame { notice: None, ..frame.clone() });
         }
-        Ok(Signed { actor, account, origin: extract::origin(parts, app), token, places, frame })
+        Ok(Signed { actor, account, origin: extract::origin(parts, app), token, places, frame, query })
     }
 }
 

@@ -5,7 +5,7 @@ use axum::response::Response;
 use keybell_app::deliveries::{DeliveryFilter, DeliveryStatus, ResponseClass};
 use keybell_app::{App, Page};
 use keybell_core::event::EventId;
-use keybell_core::grant::{ManageWebhooks, ReadDeliveries};
+use keybell_core::grant::{ManageWebhooks, ReadDeliveries, ReadPayloads};
 use keybell_core::id::kind;
 use keybell_core::{Problem, WebhookId};
 
@@ -44,7 +44,12 @@ pub(super) async fn list(State(app): State<App>, here: Inside, query: Fields) ->
     let between = Between::read(&query);
     let filter = filter(&query, &between);
     let (webhook_id, status) = (filter.webhook, filter.status);
-    let event = filter.event.as_ref().map(|id| (id.to_string(), format!("{}/{id}", events::list_of(&here))));
+    let may_open = here.grant::<ReadPayloads>().is_ok();
+    let of_event = |id: &EventId| {
+        let href = may_open.then(|| format!("{}/{id}", events::list_of(&here)));
+        (id.to_string(), href)
+    };
+    let event = filter.event.as_ref().map(of_event);
     let cursor = query.some("cursor");
     let is_later_page = cursor.is_some();
     let found = app.glance_at_deliveries(grant, filter, Page::new(None, cursor)?);
@@ -101,7 +106,7 @@ pub(in crate::ui) async fn latest_of(
     let filter = DeliveryFilter { webhook: Some(webhook), ..DeliveryFilter::default() };
     let page = Page::new(Some(LATEST), None)?;
     let listing = app.list_deliveries(here.grant::<ReadDeliveries>()?, filter, page).await?;
-    let webhooks = Webhooks::of(app, here)?;
+    let webhooks = Webhooks::only(app, here, webhook)?;
     Ok(listing.data.into_iter().map(|delivery| row(here, &webhooks, delivery)).collect())
 }
 

@@ -65,6 +65,12 @@ impl Webhooks {
         Ok(Webhooks(names.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
     }
 
+    /// That one alone, where nothing speaks of another.
+    pub(super) fn only(app: &App, here: &Inside, webhook: WebhookId) -> Result<Webhooks, Problem> {
+        let name = app.webhook_name(&here.grant::<ReadWebhooks>()?, webhook);
+        Ok(Webhooks(name.into_iter().map(|webhook| (webhook.id, webhook)).collect()))
+    }
+
     /// A webhook's name, or its id where it has been deleted.
     pub(super) fn name(&self, webhook: WebhookId) -> String {
         self.get(webhook).map_or_else(|| webhook.to_string(), |webhook| webhook.name.as_ref().to_owned())

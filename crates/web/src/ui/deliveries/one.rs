@@ -24,8 +24,8 @@ pub(super) async fn one(
     let grant = here.grant::<ReadPayloads>()?;
     let id = DeliveryId::parse(&id).ok_or(Code::NotFound)?;
     let detail = app.delivery(grant, id).await?;
-    let webhooks = Webhooks::of(&app, &here)?;
     let (delivery, list) = (detail.delivery, list_of(&here));
+    let webhooks = Webhooks::only(&app, &here, delivery.webhook_id)?;
     let webhook = format!("{}/webhooks/{}", here.developer(), delivery.webhook_id);
     let many = detail.attempts.len();
     let attempts = detail.attempts.into_iter().enumerate().rev();

@@ -12,7 +12,7 @@ mod shown;
 
 use keybell_app::App;
 use keybell_core::grant::{ManageKeys, ReadKeys};
-use keybell_core::key::{ApiKey, PreviousSecret};
+use keybell_core::key::{ApiKey, KeyStatus, PreviousSecret};
 use keybell_core::{Code, Problem, Timestamp};
 
 use super::back::Back;
@@ -53,6 +53,11 @@ async fn key_of(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
 async fn manageable(app: &App, here: &Inside, id: &str) -> Result<ApiKey, Problem> {
     let key = key_of(app, here, id).await?;
     if here.may::<ManageKeys>(&key.created_by.id) { Ok(key) } else { Err(Code::Forbidden.into()) }
+}
+
+/// Whether the key verifies, and is refused by whatever asks for a scope. One that is off, expired or revoked does not verify.
+fn verifies_without_scopes(key: &ApiKey, now: Timestamp) -> bool {
+    key.scopes.is_empty() && key.status(now) == KeyStatus::Active
 }
 
 /// The secret before the last rotation, while it is good: not of a key that is revoked, of which no secret is.

@@ -7,7 +7,7 @@ use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Counts, Outcome};
 
 use super::list::row;
-use super::{key_of, list_of, old_secret};
+use super::{key_of, list_of, old_secret, verifies_without_scopes};
 use crate::problem::Answer;
 use crate::ui::charts::{Outcomes, Timeline, Words, bars, grouped};
 use crate::ui::fields::Fields;
@@ -34,7 +34,7 @@ pub(super) async fn one(
         .iter()
         .map(|limit| (rate_limit::in_words(limit.limit, limit.window_seconds), limit.name.clone()))
         .collect();
-    let is_without_scopes = key.scopes.is_empty() && key.revoked_at.is_none();
+    let is_without_scopes = verifies_without_scopes(&key, now);
     let old = old_secret(&key, now);
     let key = row(&app, &here, &list, key, now);
     Ok(page(&KeyPage {

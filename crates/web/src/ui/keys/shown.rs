@@ -5,7 +5,7 @@ use keybell_app::App;
 use keybell_app::keys::IssuedKey;
 use keybell_core::Problem;
 
-use super::list_of;
+use super::{list_of, verifies_without_scopes};
 use crate::envelope::base_url;
 use crate::ui::back::Back;
 use crate::ui::page;
@@ -32,7 +32,7 @@ pub(super) fn shown_once(
         name: issued.key.name.clone(),
         public_identifier: CopyField::new("public-identifier", "Public identifier", id),
         secret_key: CopyField::new("secret-key", "Secret key", secret_key),
-        is_without_scopes: issued.key.scopes.is_empty(),
+        is_without_scopes: verifies_without_scopes(&issued.key, app.now()),
         curl: format!("curl -i {base}/v1/forward-auth \\\n  -H \"Authorization: Bearer {secret_key}\""),
         variable: "API_SECRET_KEY".to_owned(),
         previous: previous.map(|previous| When::at(previous.expires_at)),

@@ -80,7 +80,7 @@ impl Sample<'_> {
             webhook: (!self.word.is_empty())
                 .then(|| (self.say(""), Some(self.webhook_head(Some(WebhookPart::Deliveries))))),
             webhook_id: self.word.to_owned(),
-            event: Some((self.say("pf_7_m1"), format!("{DEVELOPER}/events/pf_7_m1"))),
+            event: Some((self.say("pf_7_m1"), self.full.then(|| format!("{DEVELOPER}/events/pf_7_m1")))),
             statuses: vec![("", "Any", true), ("pending", "Pending", false)],
             answers: vec![("", "Any", true), ("5xx", "5xx", false)],
             event_type: self.word.to_owned(),

@@ -29,6 +29,7 @@ impl Sample<'_> {
             last_delivery: enabled.then(|| When::near(at(-3))),
             may_manage: true,
             switch_from: "list",
+            switch_back: self.word.to_owned(),
         }
     }
 
@@ -214,6 +215,16 @@ impl Sample<'_> {
                             "research_report.published".to_owned(),
                             "A report was published".to_owned(),
                             false,
+                        )],
+                    },
+                    EventGroup {
+                        name: "keybell".to_owned(),
+                        is_own: true,
+                        all: false,
+                        events: vec![(
+                            "keybell.webhook.failing".to_owned(),
+                            "Every attempt at a webhook has failed".to_owned(),
+                            true,
                         )],
                     },
                 ]

@@ -19,8 +19,8 @@ pub struct DeliveriesPage {
     pub webhook: Option<(String, Option<WebhookHead>)>,
     /// The webhook's id, kept in the filter.
     pub webhook_id: String,
-    /// The event that is filtered by: its id, and where it is.
-    pub event: Option<(String, String)>,
+    /// The event that is filtered by: its id, and where its page is, for whoever may see what it carries.
+    pub event: Option<(String, Option<String>)>,
     /// The filter by status: word, label, whether chosen.
     pub statuses: Vec<(&'static str, &'static str, bool)>,
     /// The filter by answer: word, label, whether chosen.

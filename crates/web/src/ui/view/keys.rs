@@ -129,7 +129,7 @@ pub struct KeyPage {
     pub chart: Chart,
     /// How often it was refused, and why, the most frequent first.
     pub refusals: Vec<(&'static str, String)>,
-    /// Whether it may be used, and for nothing that asks for a scope.
+    /// Whether it verifies, and is refused by whatever asks for a scope.
     pub is_without_scopes: bool,
     /// From where it may be used; empty for everywhere.
     pub networks: Vec<String>,
@@ -229,7 +229,7 @@ pub struct NewKeyPage {
     pub public_identifier: CopyField,
     /// Its secret key.
     pub secret_key: CopyField,
-    /// Whether it has no scope at all.
+    /// Whether it verifies, and is refused by whatever asks for a scope.
     pub is_without_scopes: bool,
     /// A command line with the secret key in it.
     pub curl: String,

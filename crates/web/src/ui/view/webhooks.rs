@@ -130,6 +130,8 @@ pub struct WebhookRow {
     pub may_manage: bool,
     /// Where its switch leads back to: `list` or `page`.
     pub switch_from: &'static str,
+    /// Where in the list that is, which the switch carries.
+    pub switch_back: String,
 }
 
 impl WebhookRow {

@@ -113,5 +113,6 @@ fn row(here: &Inside, webhook: &Webhook, switch_from: &'static str) -> WebhookRo
         last_delivery: webhook.last_delivery_at.map(When::near),
         may_manage: here.may::<ManageWebhooks>(&webhook.created_by.id),
         switch_from,
+        switch_back: here.place_in(list_of(here), &[]).said(),
     }
 }

@@ -9,6 +9,7 @@ use keybell_core::{Code, WebhookId};
 
 use super::list_of;
 use crate::problem::Answer;
+use crate::ui::back::Back;
 use crate::ui::fields::Form;
 use crate::ui::signed::Inside;
 
@@ -32,8 +33,9 @@ pub(super) async fn switch(
     let back = if form.one("from") == "page" {
         format!("{list}/{id}?done={done}")
     } else {
-        // To its row, from where Tab goes on. Not to the switch itself: a key that is held down would press it again.
-        format!("{list}?done={done}#{id}")
+        // To its row on its page, from where Tab goes on. Not to the switch itself: a key that is held down would press it
+        // again.
+        format!("{}#{id}", Back::of(list, &[], &form).done(done))
     };
     Ok(Redirect::to(&back).into_response())
 }

@@ -189,6 +189,9 @@ async fn a_guest_sees_that_something_was_sent_and_not_what() {
     let list = guest.open(&page.path).await.is(200);
     assert_eq!((list.all("tbody tr").len(), list.all("tbody a").len()), (1, 0));
     guest.open(&one).await.is(403);
+    let of_event = guest.open(&format!("{}?event_id=evt_1", page.path)).await.is(200);
+    assert_eq!(of_event.all("h1 + p + p code").len(), 1, "{}", of_event.text());
+    assert_eq!(of_event.all("a[href*='/events/']").len(), 0, "it would be refused");
 }
 
 #[tokio::test]

@@ -234,6 +234,15 @@ async fn a_key_without_scopes_is_said_to_open_nothing_that_asks_for_one() {
     let own = browser.open(&list.link("Without")).await.is(200);
     assert!(own.text().contains(&format!("The key verifies, and {warning}.")), "{}", own.text());
     assert!(!browser.open(&list.link("Scoped")).await.text().contains(warning));
+    for (enabled, is_on) in [("no", false), ("yes", true)] {
+        let form = browser.open(&list.link("Edit Without")).await.is(200).form("Save");
+        browser.send(&form.with("enabled", enabled)).await.is(200);
+        let own = browser.open(&list.link("Without")).await.is(200);
+        assert_eq!(own.text().contains(warning), is_on, "{enabled}: {}", own.text());
+        let rotate = browser.open(&list.link("Rotate Without")).await.is(200).form("Rotate");
+        let rotated = browser.send(&rotate).await.is(200);
+        assert_eq!(rotated.text().contains(warning), is_on, "{enabled}: {}", rotated.text());
+    }
     let ask = browser.open(&list.link("Revoke Without")).await.is(200);
     browser.send(&ask.form("Revoke").ticked("confirm", "yes")).await.is(200);
     assert!(!browser.open(&list.link("Without")).await.text().contains(warning), "it verifies no more");

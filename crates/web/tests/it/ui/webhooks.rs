@@ -143,6 +143,34 @@ async fn the_switch_needs_no_script_and_says_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_switch_leads_back_to_its_row_on_its_page_of_the_list() {
+    let app = TestApp::start().await;
+    let (workspace, mut browser, page) = at_the_list(&app).await;
+    for number in 0..51 {
+        let new =
+            json!({ "name": format!("Hook {number:02}"), "url": "http://127.0.0.1:9/", "events": ["*"] });
+        app.operator().post(&format!("/v1/workspaces/{workspace}/webhooks"), new).await.done(201);
+    }
+    let first = browser.open(&page.path).await.is(200);
+    let later = browser.open(&first.link("Older")).await.is(200);
+    // Of webhooks that were made at the same time, any may be the last.
+    let switch = later.all("button[role=switch]")[0].attr("aria-label").expect("a name").to_owned();
+    let off = browser.send(&later.form(&switch)).await.is(200);
+    assert!(off.text().contains("The webhook is off."), "{}", off.text());
+    let (path, row) = off.path.split_once('#').expect("it leads back to the row");
+    let (_, place) = later.path.split_once('?').expect("a later page");
+    assert!(path.contains(place), "{path}");
+    assert_eq!(off.all(&format!("tr[id='{row}'] button[aria-checked=false]")).len(), 1, "{}", off.text());
+    // From there again, where the address also says what was done.
+    let on = browser.send(&off.form(&switch)).await.is(200);
+    assert!(on.text().contains("The webhook is on."), "{}", on.text());
+    assert_eq!((on.path.contains(place), on.all("tbody tr").len()), (true, 1), "{}", on.path);
+    let elsewhere = later.form(&switch).with("back", "https://evil.example?to=evil");
+    let answer = browser.send(&elsewhere).await.is(200);
+    assert!(answer.path.starts_with(&format!("{}?done=", page.path)), "{}", answer.path);
+}
+
+#[tokio::test]
 async fn a_webhook_is_edited_and_a_secret_header_keeps_its_value_until_another_is_written() {
     let app = TestApp::start().await;
     let (workspace, mut browser, _) = at_the_list(&app).await;
