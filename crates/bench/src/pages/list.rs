@@ -6,12 +6,14 @@ use keybell_core::{DeliveryId, EventKey, Timestamp};
 use super::fill::{Filled, KEYS, Place};
 
 /// A page.
+#[derive(Clone)]
 pub(super) struct Named {
     pub(super) what: String,
     pub(super) address: Address,
 }
 
 /// How a page is come by.
+#[derive(Clone)]
 pub(super) enum Address {
     /// By its path.
     Path(String),

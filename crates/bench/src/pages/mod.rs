@@ -36,6 +36,9 @@ const WARM_UP: u64 = 3;
 /// Of a page that takes long, no more than fit into this, and some at least.
 const PAGE_MAX: Duration = Duration::from_secs(4);
 const REQUESTS_MIN: u64 = 5;
+/// How often a page that took too long is asked for so once more, after all the others: the machine is shared, and what a
+/// neighbour takes for a while is not the page's. What is too long each time is.
+const AGAIN: u32 = 2;
 /// What is asked of every page.
 const P99_MAX_MS: f64 = 10.0;
 const FIRST_VIEW_MAX_BYTES: usize = 60_000;
@@ -68,9 +71,19 @@ pub(crate) fn run(
         if pages.is_empty() {
             return Err("no page is called so; without --page the table has all their names".to_owned());
         }
-        let missed = measure_all(&keybell, &pages, table).await?;
+        let mut missed = measure_all(&keybell, &pages, table).await?;
+        let first = missed.len();
+        for _ in 0..AGAIN {
+            if !missed.is_empty() {
+                missed = measure_all(&keybell, &missed, table).await?;
+            }
+        }
         keybell.stop()?;
-        if missed == 0 { Ok(()) } else { Err(format!("{missed} pages miss what is asked of them")) }
+        eprintln!("{first} of {} pages missed what is asked of them at first", pages.len());
+        if missed.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{} pages miss what is asked of them each time", missed.len()))
     })
 }
 
@@ -111,15 +124,15 @@ fn now() -> Timestamp {
     Timestamp::EPOCH + since
 }
 
-/// Every page; how many miss what is asked of them.
-async fn measure_all(keybell: &Keybell, pages: &[Named], table: &mut Table) -> Outcome<usize> {
+/// Every page; those that miss what is asked of them.
+async fn measure_all(keybell: &Keybell, pages: &[Named], table: &mut Table) -> Outcome<Vec<Named>> {
     let cookie = format!("keybell={}", fill::TOKEN);
     let headers = [(header::COOKIE, &*cookie), (header::ACCEPT_ENCODING, ENCODINGS)];
     let floor = Named { what: "/healthz".to_owned(), address: Address::Path("/healthz".to_owned()) };
     let mut connection = Connection::open(keybell.address()).await?;
     let (_, row) = measure(keybell, &mut connection, "/healthz", &headers).await?;
     table.add(Row { what: format!("floor: {}", floor.what), ..row });
-    let mut missed = 0;
+    let mut missed = Vec::new();
     for page in pages {
         let path = match &page.address {
             Address::Path(path) => path.clone(),
@@ -128,7 +141,7 @@ async fn measure_all(keybell: &Keybell, pages: &[Named], table: &mut Table) -> O
         let (p99_ms, row) = measure(keybell, &mut connection, &path, &headers).await?;
         let view = wire::first_view(&mut connection, &path, &headers).await?;
         let is_over = p99_ms > P99_MAX_MS || view.sum() > FIRST_VIEW_MAX_BYTES;
-        missed += usize::from(is_over);
+        missed.extend(is_over.then(|| page.clone()));
         let bar = format!("≤ 10 ms, ≤ 60 KB: {view}{}", if is_over { ": MISSED" } else { "" });
         table.add(Row { what: format!("page: {}", page.what), bar, ..row });
     }

@@ -33,7 +33,9 @@ pub(in crate::ui) fn event_types(app: &App) -> Result<Vec<EventType>, Problem> {
             break;
         }
     }
-    all.sort_by(|one, other| (&one.group, &one.name).cmp(&(&other.group, &other.name)));
+    // Keybell's own are last: few want them, and everybody looks for the platform's.
+    let place = |kind: &EventType| (is_reserved(&kind.group), kind.group.clone(), kind.name.clone());
+    all.sort_by_cached_key(place);
     Ok(all)
 }
 

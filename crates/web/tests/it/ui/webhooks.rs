@@ -93,6 +93,9 @@ async fn the_form_says_what_all_events_leave_out() {
     let told: String = form.all(&format!("#events #{hint}"))[0].text().collect();
     assert!(told.contains("leaves out") && told.contains("keybell.*"), "{told}");
     assert_eq!(form.all("#events input[value='keybell.*']").len(), 1, "and what it names can be ticked");
+    let groups: Vec<_> =
+        form.all("#events [data-group]").iter().filter_map(|group| group.attr("aria-label")).collect();
+    assert_eq!(groups, ["portfolio", "research_report", "keybell"], "the platform's own come first");
 }
 
 #[tokio::test]
