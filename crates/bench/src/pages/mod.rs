@@ -1,9 +1,10 @@
 //! What the pages of a large workspace cost: the server's time for each, and the bytes of the first view.
 //!
 //! Each page is asked for again and again over one connection, one request at a time, so that what is measured is the page
-//! and not a queue; beside it `/healthz`, which is the floor. Bytes are those of a browser that has nothing yet: the answer
+//! and not a queue; beside it `/healthz` and arithmetic, which are the floors. Bytes are those of a browser that has nothing yet: the answer
 //! as it was sent, its headers included, and all that the page links of ours.
 
+mod arithmetic;
 mod fill;
 mod list;
 mod log;
@@ -132,6 +133,7 @@ async fn measure_all(keybell: &Keybell, pages: &[Named], table: &mut Table) -> O
     let mut connection = Connection::open(keybell.address()).await?;
     let (_, row) = measure(keybell, &mut connection, "/healthz", &headers).await?;
     table.add(Row { what: format!("floor: {}", floor.what), ..row });
+    table.add(arithmetic::floor());
     let mut missed = Vec::new();
     for page in pages {
         let path = match &page.address {
@@ -145,6 +147,7 @@ async fn measure_all(keybell: &Keybell, pages: &[Named], table: &mut Table) -> O
         let bar = format!("≤ 10 ms, ≤ 60 KB: {view}{}", if is_over { ": MISSED" } else { "" });
         table.add(Row { what: format!("page: {}", page.what), bar, ..row });
     }
+    table.add(arithmetic::floor());
     Ok(missed)
 }
 
