@@ -133,10 +133,13 @@ async fn what_was_accepted_is_delivered_though_the_publisher_went_away() {
     let desk = Desk::start(On::SqliteFile, settings()).await;
     let receiver = Receiver::ok();
     desk.hook(&receiver).await;
+    // Held, so that nothing is on disk however slowly this goes.
+    let let_go = desk.hold_writer();
     let mut call = Box::pin(desk.try_publish(vec![event("1")]));
     // Polled once: it is on its way to the disk. Then the client drops its connection.
     assert!((&mut call).now_or_never().is_none());
     drop(call);
+    let_go.send(()).expect("it waits for this");
     assert_eq!(receiver.wait_for(1, PATIENCE).await.len(), 1);
 }
 

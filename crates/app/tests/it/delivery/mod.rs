@@ -7,6 +7,7 @@ mod failing;
 mod formats;
 mod growth;
 mod held_back;
+mod hold;
 mod hostile;
 mod http2;
 mod kept;

@@ -1,7 +1,5 @@
 //! An engine that stands still says so, and on what it waits; one that is only slow does not.
 
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use keybell_app::delivery::STANDSTILL_AFTER;
@@ -68,28 +66,11 @@ async fn an_engine_without_work_never_stands_still() {
     assert!(per_second <= 2, "{per_second} statements a second");
 }
 
-/// Holds the writer from when it says so until it is let go.
-struct Hold(Mutex<(Sender<()>, Receiver<()>)>);
-
-impl Op for Hold {
-    const NAME: &'static str = "test.hold";
-    type Out = ();
-
-    fn run(&self, _: &mut dyn Tx) -> Result<(), StoreError> {
-        let hold = self.0.lock().expect("one holds it");
-        hold.0.send(()).expect("the test waits for this");
-        hold.1.recv().expect("the test lets go");
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_is_held_is_named() {
     let desk = Desk::idle(On::SqliteFile, settings()).await;
     desk.start_over(Model::Answers(0)).await;
-    let ((holding, has_begun), (let_go, hold)) = (channel(), channel());
-    desk.house.store().write_then(Hold(Mutex::new((holding, hold))), drop);
-    has_begun.recv().expect("it says so");
+    let let_go = desk.hold_writer();
     let published = desk.publish("1");
     tokio::pin!(published);
     let pause = tokio::time::sleep(2 * STANDSTILL_AFTER);
