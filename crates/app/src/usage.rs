@@ -19,7 +19,7 @@ use crate::keyring::{Keyring, LiveKey};
 
 pub use keybell_store::ops::usage::Step;
 pub use read::{POINTS_MAX, UsageQuestion};
-pub(crate) use read::{Time, Written, stored_and_waiting};
+pub(crate) use read::{Written, stored_and_waiting};
 pub use read_many::{KeysUse, UseByKey};
 pub(crate) use write::follow;
 pub use write::{LAST_USES_EVERY, USAGE_EVERY};

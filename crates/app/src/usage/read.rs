@@ -1,13 +1,12 @@
 //! Reading how keys were used.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Counts, KeyId};
-use keybell_core::{Code, Grant, Problem, Timestamp};
+use keybell_core::{Code, Grant, Problem, Timestamp, WorkspaceId};
 use keybell_store::StoreError;
-use keybell_store::ops::usage::{Step, UsageOfKey};
+use keybell_store::ops::usage::{Span, Step, UsageOfKey};
 use tokio::sync::Mutex;
 
 use super::Waiting;
@@ -47,24 +46,27 @@ impl App {
     ) -> Result<Vec<(Timestamp, Counts)>, Problem> {
         let workspace = self.keyring().with(id, |key| key.workspace);
         workspace.filter(|workspace| *workspace == grant.workspace()).ok_or(Code::NotFound)?;
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
+        let span = self.asked_time(grant.workspace(), question)?;
         let look = |waiting: &mut Waiting| {
             self.gather_usage(waiting);
             waiting.of_key(id)
         };
-        let read = || self.store().read(UsageOfKey { workspace: grant.workspace(), id, step, from, until });
+        let read = || self.store().read(UsageOfKey { span, id });
         let (mut used, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
         for tally in waiting {
-            if let Some(at) = time.step_of(tally.at()) {
+            if let Some(at) = span.step_of(tally.at()) {
                 used.entry(at).or_default().add(tally.outcome, tally.count.into());
             }
         }
-        Ok(time.by_step(used))
+        Ok(span.by_step(used))
     }
 
     /// The time that is asked for.
-    pub(crate) fn asked_time(&self, question: UsageQuestion) -> Result<Time, Problem> {
+    pub(crate) fn asked_time(
+        &self,
+        workspace: WorkspaceId,
+        question: UsageQuestion,
+    ) -> Result<Span, Problem> {
         let UsageQuestion { from, to, step } = question;
         let length = step.seconds();
         // Both ends are whole steps, so that the present one is among them; `to` itself is not.
@@ -86,32 +88,7 @@ impl App {
                 format!("is {points} steps before `to`; ask for at most {POINTS_MAX}, or for longer steps");
             return Err(Problem::field("from", "out_of_range", message));
         }
-        Ok(Time { step, from, until })
-    }
-}
-
-/// A time in steps.
-#[derive(Clone, Copy)]
-pub(crate) struct Time {
-    pub(crate) step: Step,
-    /// The beginning of the first step.
-    pub(crate) from: Timestamp,
-    /// The end of the last one.
-    pub(crate) until: Timestamp,
-}
-
-impl Time {
-    /// The step that `at` falls into; `None` outside of the time.
-    pub(crate) fn step_of(self, at: Timestamp) -> Option<Timestamp> {
-        let at = self.step.beginning(at);
-        (self.from..self.until).contains(&at).then_some(at)
-    }
-
-    /// What was found of each step, oldest first, those of which nothing was included.
-    pub(crate) fn by_step<C: Default>(self, mut found: BTreeMap<Timestamp, C>) -> Vec<(Timestamp, C)> {
-        let length = usize::try_from(self.step.seconds()).expect("steps are short");
-        let steps = (self.from.seconds()..self.until.seconds()).step_by(length).map(Timestamp::from_seconds);
-        steps.map(|at| (at, found.remove(&at).unwrap_or_default())).collect()
+        Ok(Span { workspace, step, from, until })
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use keybell_core::grant::ReadKeys;
 use keybell_core::key::{Counts, KeyId};
 use keybell_core::{Grant, Problem, Timestamp, WorkspaceId};
-use keybell_store::ops::usage::{Step, StoredUsage, UsageByKey, UsageOfKeys, UsageOfWorkspace};
+use keybell_store::ops::usage::{Span, Step, StoredUsage, UsageByKey, UsageOfKeys, UsageOfWorkspace};
 
-use super::{Tally, Time, UsageQuestion, Waiting, stored_and_waiting};
+use super::{Tally, UsageQuestion, Waiting, stored_and_waiting};
 use crate::App;
 use crate::problems::of_store;
 
@@ -15,7 +15,7 @@ use crate::problems::of_store;
 pub struct KeysUse {
     stored: StoredUsage,
     waiting: Vec<Tally>,
-    time: Time,
+    span: Span,
 }
 
 impl KeysUse {
@@ -23,7 +23,7 @@ impl KeysUse {
     /// out, and so is what belongs to another workspace.
     pub fn of_keys(&self, ids: &BTreeSet<KeyId>) -> Result<UseByKey, Problem> {
         let stored = self.stored.of_keys(ids).map_err(of_store)?;
-        Ok(whole(self.time, stored, self.waiting.iter().filter(|tally| ids.contains(&tally.key))))
+        Ok(whole(self.span, stored, self.waiting.iter().filter(|tally| ids.contains(&tally.key))))
     }
 }
 
@@ -31,17 +31,17 @@ impl KeysUse {
 pub type UseByKey = BTreeMap<KeyId, Vec<(Timestamp, Counts)>>;
 
 fn whole<'t>(
-    time: Time,
+    span: Span,
     mut used: BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>,
     waiting: impl Iterator<Item = &'t Tally>,
 ) -> UseByKey {
     for tally in waiting {
-        if let Some(at) = time.step_of(tally.at()) {
+        if let Some(at) = span.step_of(tally.at()) {
             let counts = used.entry(tally.key).or_default().entry(at).or_default();
             counts.add(tally.outcome, tally.count.into());
         }
     }
-    used.into_iter().map(|(id, used)| (id, time.by_step(used))).collect()
+    used.into_iter().map(|(id, used)| (id, span.by_step(used))).collect()
 }
 
 impl App {
@@ -52,16 +52,11 @@ impl App {
         grant: Grant<ReadKeys>,
         question: UsageQuestion,
     ) -> Result<Option<KeysUse>, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
-        let look = |waiting: &mut Waiting| {
-            self.gather_usage(waiting);
-            waiting.of_workspace(workspace)
-        };
-        let read = || self.store().read(UsageByKey { workspace, step, from, until });
+        let span = self.asked_time(grant.workspace(), question)?;
+        let look = |waiting: &mut Waiting| self.waiting_of(span.workspace, waiting);
+        let read = || self.store().read(UsageByKey { span });
         let (stored, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
-        Ok(stored.map(|stored| KeysUse { stored, waiting, time }))
+        Ok(stored.map(|stored| KeysUse { stored, waiting, span }))
     }
 
     /// What [`KeysUse::of_keys`] gives, however many keys the workspace has.
@@ -71,16 +66,11 @@ impl App {
         ids: BTreeSet<KeyId>,
         question: UsageQuestion,
     ) -> Result<UseByKey, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
-        let look = |waiting: &mut Waiting| {
-            self.gather_usage(waiting);
-            waiting.of_workspace(workspace)
-        };
-        let read = || self.store().read(UsageOfKeys { workspace, ids: ids.clone(), step, from, until });
+        let span = self.asked_time(grant.workspace(), question)?;
+        let look = |waiting: &mut Waiting| self.waiting_of(span.workspace, waiting);
+        let read = || self.store().read(UsageOfKeys { span, ids: ids.clone() });
         let (used, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
-        Ok(whole(time, used, waiting.iter().filter(|tally| ids.contains(&tally.key))))
+        Ok(whole(span, used, waiting.iter().filter(|tally| ids.contains(&tally.key))))
     }
 
     /// How all keys of the workspace were used together, as [`App::key_usage`] tells it of one.
@@ -89,28 +79,22 @@ impl App {
         grant: Grant<ReadKeys>,
         question: UsageQuestion,
     ) -> Result<Vec<(Timestamp, Counts)>, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
-        let look = |waiting: &mut Waiting| {
-            self.gather_usage(waiting);
-            waiting.of_workspace(workspace)
-        };
-        let read = || self.store().read(UsageOfWorkspace { workspace, step, from, until });
+        let span = self.asked_time(grant.workspace(), question)?;
+        let look = |waiting: &mut Waiting| self.waiting_of(span.workspace, waiting);
+        let read = || self.store().read(UsageOfWorkspace { span });
         let (mut used, waiting) = stored_and_waiting(&self.usage().waiting, look, read).await?;
         for tally in waiting {
-            if let Some(at) = time.step_of(tally.at()) {
+            if let Some(at) = span.step_of(tally.at()) {
                 used.entry(at).or_default().add(tally.outcome, tally.count.into());
             }
         }
-        Ok(time.by_step(used))
+        Ok(span.by_step(used))
     }
-}
 
-impl Waiting {
-    /// The counts of the keys of a workspace.
-    fn of_workspace(&self, workspace: WorkspaceId) -> Vec<Tally> {
-        self.tallies.iter().filter(|tally| tally.workspace == workspace).copied().collect()
+    /// What waits to be written of the keys of a workspace.
+    fn waiting_of(&self, workspace: WorkspaceId, waiting: &mut Waiting) -> Vec<Tally> {
+        self.gather_usage(waiting);
+        waiting.tallies.iter().filter(|tally| tally.workspace == workspace).copied().collect()
     }
 }
 

@@ -8,16 +8,17 @@ use keybell_core::{Grant, Problem, Timestamp, WebhookId};
 use keybell_store::ops::delivery_stats::{
     self as ops, StatsOfWebhook, StatsOfWebhooks, StatsOfWorkspace, StoredStats,
 };
+use keybell_store::ops::usage::Span;
 
 use crate::App;
 use crate::problems::of_store;
-use crate::usage::{Time, UsageQuestion, stored_and_waiting};
+use crate::usage::{UsageQuestion, stored_and_waiting};
 
 /// How the attempts of the webhooks of a workspace went in some time, read before it is known which of them are meant.
 pub struct WebhooksStats {
     stored: StoredStats,
     waiting: Vec<Waiting>,
-    time: Time,
+    span: Span,
 }
 
 /// What is counted of a webhook in a minute and not written yet.
@@ -28,7 +29,7 @@ impl WebhooksStats {
     /// Webhooks without an attempt in all that time are left out, and so is what belongs to another workspace.
     pub fn of_webhooks(&self, ids: &BTreeSet<WebhookId>) -> Result<StatsByWebhook, Problem> {
         let stored = self.stored.of_webhooks(ids).map_err(of_store)?;
-        Ok(whole(self.time, stored, self.waiting.iter().filter(|(webhook, ..)| ids.contains(webhook))))
+        Ok(whole(self.span, stored, self.waiting.iter().filter(|(webhook, ..)| ids.contains(webhook))))
     }
 }
 
@@ -36,16 +37,16 @@ impl WebhooksStats {
 pub type StatsByWebhook = BTreeMap<WebhookId, Vec<(Timestamp, AttemptCounts)>>;
 
 fn whole<'w>(
-    time: Time,
+    span: Span,
     mut found: BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>,
     waiting: impl Iterator<Item = &'w Waiting>,
 ) -> StatsByWebhook {
     for (webhook, minute, counts) in waiting {
-        if let Some(at) = time.step_of(*minute) {
+        if let Some(at) = span.step_of(*minute) {
             found.entry(*webhook).or_default().entry(at).or_default().add(counts);
         }
     }
-    found.into_iter().map(|(webhook, found)| (webhook, time.by_step(found))).collect()
+    found.into_iter().map(|(webhook, found)| (webhook, span.by_step(found))).collect()
 }
 
 impl App {
@@ -60,20 +61,18 @@ impl App {
         id: WebhookId,
         question: UsageQuestion,
     ) -> Result<Vec<(Timestamp, AttemptCounts)>, Problem> {
-        let workspace = grant.workspace();
-        self.stored_webhook(workspace, id).await?;
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
+        self.stored_webhook(grant.workspace(), id).await?;
+        let span = self.asked_time(grant.workspace(), question)?;
         let tallies = self.engine().tallies();
-        let read = || self.store().read(StatsOfWebhook { workspace, id, step, from, until });
-        let look = |waiting: &mut _| tallies.look(waiting, workspace, |known| known == id);
+        let read = || self.store().read(StatsOfWebhook { span, id });
+        let look = |waiting: &mut _| tallies.look(waiting, span.workspace, |known| known == id);
         let (mut found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
         for (_, minute, counts) in waiting {
-            if let Some(at) = time.step_of(minute) {
+            if let Some(at) = span.step_of(minute) {
                 found.entry(at).or_default().add(&counts);
             }
         }
-        Ok(time.by_step(found))
+        Ok(span.by_step(found))
     }
 
     /// How the attempts of each webhook of the workspace went, in one reading. `None` where they are too many to hold that at
@@ -83,14 +82,12 @@ impl App {
         grant: Grant<ReadWebhooks>,
         question: UsageQuestion,
     ) -> Result<Option<WebhooksStats>, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
+        let span = self.asked_time(grant.workspace(), question)?;
         let tallies = self.engine().tallies();
-        let read = || self.store().read(ops::StatsByWebhook { workspace, step, from, until });
-        let look = |waiting: &mut _| tallies.look(waiting, workspace, |_| true);
+        let read = || self.store().read(ops::StatsByWebhook { span });
+        let look = |waiting: &mut _| tallies.look(waiting, span.workspace, |_| true);
         let (stored, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
-        Ok(stored.map(|stored| WebhooksStats { stored, waiting, time }))
+        Ok(stored.map(|stored| WebhooksStats { stored, waiting, span }))
     }
 
     /// What [`WebhooksStats::of_webhooks`] gives, however many webhooks the workspace has.
@@ -100,14 +97,12 @@ impl App {
         ids: BTreeSet<WebhookId>,
         question: UsageQuestion,
     ) -> Result<StatsByWebhook, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
+        let span = self.asked_time(grant.workspace(), question)?;
         let tallies = self.engine().tallies();
-        let read = || self.store().read(StatsOfWebhooks { workspace, ids: ids.clone(), step, from, until });
-        let look = |waiting: &mut _| tallies.look(waiting, workspace, |known| ids.contains(&known));
+        let read = || self.store().read(StatsOfWebhooks { span, ids: ids.clone() });
+        let look = |waiting: &mut _| tallies.look(waiting, span.workspace, |known| ids.contains(&known));
         let (found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
-        Ok(whole(time, found, waiting.iter()))
+        Ok(whole(span, found, waiting.iter()))
     }
 
     /// The same of all webhooks of the workspace together, those that were deleted since included.
@@ -116,18 +111,16 @@ impl App {
         grant: Grant<ReadWebhooks>,
         question: UsageQuestion,
     ) -> Result<Vec<(Timestamp, AttemptCounts)>, Problem> {
-        let workspace = grant.workspace();
-        let time = self.asked_time(question)?;
-        let Time { step, from, until } = time;
+        let span = self.asked_time(grant.workspace(), question)?;
         let tallies = self.engine().tallies();
-        let read = || self.store().read(StatsOfWorkspace { workspace, step, from, until });
-        let look = |waiting: &mut _| tallies.look(waiting, workspace, |_| true);
+        let read = || self.store().read(StatsOfWorkspace { span });
+        let look = |waiting: &mut _| tallies.look(waiting, span.workspace, |_| true);
         let (mut found, waiting) = stored_and_waiting(&tallies.waiting, look, read).await?;
         for (_, minute, counts) in waiting {
-            if let Some(at) = time.step_of(minute) {
+            if let Some(at) = span.step_of(minute) {
                 found.entry(at).or_default().add(&counts);
             }
         }
-        Ok(time.by_step(found))
+        Ok(span.by_step(found))
     }
 }

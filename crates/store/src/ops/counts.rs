@@ -4,6 +4,7 @@
 pub(super) mod numbers;
 pub(super) mod parts;
 pub(super) mod read;
+pub(super) mod span;
 pub(super) mod step;
 pub(super) mod value;
 

@@ -8,10 +8,10 @@ use keybell_core::attempt_counts::{AttemptCounts, BUCKETS};
 use keybell_core::{Timestamp, WebhookId, WorkspaceId};
 
 use super::counts::numbers::{self, CORRUPT};
-use super::counts::read::{self, Span, Stored};
+use super::counts::read::{self, Stored};
 use super::counts::value::Counted;
 use super::counts::{add_minute, counts_statements};
-use super::usage::Step;
+use super::usage::Span;
 use crate::error::StoreError;
 use crate::tx::{Isolation, Op, Query, Read, Tx};
 
@@ -60,16 +60,10 @@ impl Op for AddDeliveryStats {
 /// How the attempts of one webhook went, by step, oldest first. Steps without one are left out.
 #[derive(Debug)]
 pub struct StatsOfWebhook {
-    /// The workspace.
-    pub workspace: WorkspaceId,
+    /// The time, and whose.
+    pub span: Span,
     /// The webhook.
     pub id: WebhookId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
 }
 
 impl Query for StatsOfWebhook {
@@ -77,8 +71,7 @@ impl Query for StatsOfWebhook {
     type Out = BTreeMap<Timestamp, AttemptCounts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let StatsOfWebhook { workspace, id, step, from, until } = self;
-        read::of_one::<Attempts>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, id)
+        read::of_one::<Attempts>(tx, &TABLE, &self.span, &self.id)
     }
 }
 
@@ -86,16 +79,10 @@ impl Query for StatsOfWebhook {
 /// are left out, and so is how long attempts took.
 #[derive(Debug)]
 pub struct StatsOfWebhooks {
-    /// The workspace.
-    pub workspace: WorkspaceId,
+    /// The time, and whose.
+    pub span: Span,
     /// The webhooks.
     pub ids: BTreeSet<WebhookId>,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
 }
 
 impl Query for StatsOfWebhooks {
@@ -103,13 +90,7 @@ impl Query for StatsOfWebhooks {
     type Out = BTreeMap<WebhookId, BTreeMap<Timestamp, AttemptCounts>>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let StatsOfWebhooks { workspace, ids, step, from, until } = self;
-        read::of_some::<Attempts>(
-            tx,
-            &TABLE,
-            Span { workspace, step: *step, from: *from, until: *until },
-            ids,
-        )
+        read::of_some::<Attempts>(tx, &TABLE, &self.span, &self.ids)
     }
 }
 
@@ -117,14 +98,8 @@ impl Query for StatsOfWebhooks {
 /// webhooks are meant.
 #[derive(Debug)]
 pub struct StatsByWebhook {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
+    /// The time, and whose.
+    pub span: Span,
 }
 
 impl Query for StatsByWebhook {
@@ -133,9 +108,7 @@ impl Query for StatsByWebhook {
     type Out = Option<StoredStats>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let StatsByWebhook { workspace, step, from, until } = self;
-        let span = Span { workspace, step: *step, from: *from, until: *until };
-        Ok(read::as_stored(tx, &TABLE, span)?.map(StoredStats))
+        Ok(read::as_stored(tx, &TABLE, &self.span)?.map(StoredStats))
     }
 }
 
@@ -157,14 +130,8 @@ impl StoredStats {
 /// included. Steps without an attempt are left out, and so is how long attempts took.
 #[derive(Debug)]
 pub struct StatsOfWorkspace {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
+    /// The time, and whose.
+    pub span: Span,
 }
 
 impl Query for StatsOfWorkspace {
@@ -172,8 +139,7 @@ impl Query for StatsOfWorkspace {
     type Out = BTreeMap<Timestamp, AttemptCounts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let StatsOfWorkspace { workspace, step, from, until } = self;
-        read::of_all::<Attempts>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until })
+        read::of_all::<Attempts>(tx, &TABLE, &self.span)
     }
 }
 

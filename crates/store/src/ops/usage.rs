@@ -9,12 +9,13 @@ use keybell_core::key::{Counts, KeyId, Outcome};
 use keybell_core::{Timestamp, WorkspaceId};
 
 use super::counts::numbers::{self, CORRUPT};
-use super::counts::read::{self, Span, Stored};
+use super::counts::read::{self, Stored};
 use super::counts::value::Counted;
 use super::counts::{add_minute, counts_statements};
 use crate::error::StoreError;
 use crate::tx::{Isolation, Op, Query, Read, Tx};
 
+pub use super::counts::span::Span;
 pub use super::counts::step::Step;
 
 counts_statements!("key_usage");
@@ -57,16 +58,10 @@ impl Op for AddUsage {
 /// How one key of a workspace was used, by step, oldest first. Steps without a use are left out.
 #[derive(Debug)]
 pub struct UsageOfKey {
-    /// The workspace.
-    pub workspace: WorkspaceId,
+    /// The time, and whose.
+    pub span: Span,
     /// The key.
     pub id: KeyId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
 }
 
 impl Query for UsageOfKey {
@@ -74,24 +69,17 @@ impl Query for UsageOfKey {
     type Out = BTreeMap<Timestamp, Counts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let UsageOfKey { workspace, id, step, from, until } = self;
-        read::of_one::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, id)
+        read::of_one::<Uses>(tx, &TABLE, &self.span, &self.id)
     }
 }
 
 /// How some keys of a workspace were used, each by step, oldest first. Keys and steps without a use are left out.
 #[derive(Debug)]
 pub struct UsageOfKeys {
-    /// The workspace.
-    pub workspace: WorkspaceId,
+    /// The time, and whose.
+    pub span: Span,
     /// The keys.
     pub ids: BTreeSet<KeyId>,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
 }
 
 impl Query for UsageOfKeys {
@@ -99,22 +87,15 @@ impl Query for UsageOfKeys {
     type Out = BTreeMap<KeyId, BTreeMap<Timestamp, Counts>>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let UsageOfKeys { workspace, ids, step, from, until } = self;
-        read::of_some::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until }, ids)
+        read::of_some::<Uses>(tx, &TABLE, &self.span, &self.ids)
     }
 }
 
 /// How each key of a workspace was used, by step: as it is stored, for whoever finds out meanwhile which keys are meant.
 #[derive(Debug)]
 pub struct UsageByKey {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
+    /// The time, and whose.
+    pub span: Span,
 }
 
 impl Query for UsageByKey {
@@ -123,9 +104,7 @@ impl Query for UsageByKey {
     type Out = Option<StoredUsage>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let UsageByKey { workspace, step, from, until } = self;
-        let span = Span { workspace, step: *step, from: *from, until: *until };
-        Ok(read::as_stored(tx, &TABLE, span)?.map(StoredUsage))
+        Ok(read::as_stored(tx, &TABLE, &self.span)?.map(StoredUsage))
     }
 }
 
@@ -147,14 +126,8 @@ impl StoredUsage {
 /// without a use are left out.
 #[derive(Debug)]
 pub struct UsageOfWorkspace {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// By minute, hour or day.
-    pub step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub from: Timestamp,
-    /// Before this time.
-    pub until: Timestamp,
+    /// The time, and whose.
+    pub span: Span,
 }
 
 impl Query for UsageOfWorkspace {
@@ -162,8 +135,7 @@ impl Query for UsageOfWorkspace {
     type Out = BTreeMap<Timestamp, Counts>;
 
     fn run(&self, tx: &mut dyn Read) -> Result<Self::Out, StoreError> {
-        let UsageOfWorkspace { workspace, step, from, until } = self;
-        read::of_all::<Uses>(tx, &TABLE, Span { workspace, step: *step, from: *from, until: *until })
+        read::of_all::<Uses>(tx, &TABLE, &self.span)
     }
 }
 

@@ -8,7 +8,7 @@ use keybell_core::{Timestamp, WebhookId};
 use keybell_store::ops::delivery_stats::{AddDeliveryStats, MinuteStats, StatsOfWebhook, StatsOfWorkspace};
 use keybell_store::ops::retention::{CountsOf, Cutoffs, DeleteOldCounts, WithSomethingOld};
 use keybell_store::ops::usage::{
-    AddUsage, MinuteUsage, Step, UsageByKey, UsageOfKey, UsageOfKeys, UsageOfWorkspace,
+    AddUsage, MinuteUsage, Span, Step, UsageByKey, UsageOfKey, UsageOfKeys, UsageOfWorkspace,
 };
 use keybell_store::{Query, Read, Sql, StoreError, statements};
 
@@ -43,9 +43,10 @@ impl Query for Parts {
     }
 }
 
-fn hour() -> (Timestamp, Timestamp) {
+fn hour() -> Span {
     let from = Step::Hour.beginning(NOW);
-    (from, Timestamp::from_seconds(from.seconds() + Step::Hour.seconds()))
+    let until = Timestamp::from_seconds(from.seconds() + Step::Hour.seconds());
+    Span { workspace: WORKSPACE, step: Step::Hour, from, until }
 }
 
 async fn each_key_has_its_own_counts_wherever_they_stand(engine: Engine) {
@@ -68,8 +69,9 @@ async fn each_key_has_its_own_counts_wherever_they_stand(engine: Engine) {
         let minutes = vec![MinuteUsage { workspace: WORKSPACE, at: NOW, counts: counts.clone() }];
         store.write(AddUsage { node: node.to_owned(), minutes }).await.expect("they are written");
     }
-    let (from, until) = hour();
-    let of = |id| UsageOfKey { workspace: WORKSPACE, id, step: Step::Hour, from, until };
+    let span = hour();
+    let from = span.from;
+    let of = |id| UsageOfKey { span, id };
     for (id, counts) in &counts {
         let mut both = *counts;
         both += *counts;
@@ -100,8 +102,9 @@ async fn each_webhook_has_its_own_counts_wherever_they_stand(engine: Engine) {
         let minutes = vec![MinuteStats { workspace: WORKSPACE, at: NOW, counts: counts.clone() }];
         store.write(AddDeliveryStats { node: node.to_owned(), minutes }).await.expect("they are written");
     }
-    let (from, until) = hour();
-    let of = |id| StatsOfWebhook { workspace: WORKSPACE, id, step: Step::Hour, from, until };
+    let span = hour();
+    let from = span.from;
+    let of = |id| StatsOfWebhook { span, id };
     for (id, counts) in &counts {
         let mut both = counts.clone();
         both.add(counts);
@@ -124,7 +127,8 @@ fn webhook(number: u8) -> WebhookId {
 
 async fn counts_of_many_keys_are_in_parts_and_of_few_in_one_row(engine: Engine) {
     let store = furnished(&engine, NOW).await;
-    let (from, until) = hour();
+    let span = hour();
+    let from = span.from;
     let mut sums: BTreeMap<KeyId, Counts> = BTreeMap::new();
     // Each time once more for those that were there, and the first time for others; at last for one of them alone.
     for (used, parts) in
@@ -142,27 +146,27 @@ async fn counts_of_many_keys_are_in_parts_and_of_few_in_one_row(engine: Engine) 
             parts.collect::<Vec<_>>()
         );
 
-        let of_workspace = UsageOfWorkspace { workspace: WORKSPACE, step: Step::Hour, from, until };
+        let of_workspace = UsageOfWorkspace { span };
         let mut all = Counts::default();
         for counts in sums.values() {
             all += *counts;
         }
         let found = store.read(of_workspace).await.expect("they can be read");
         assert_eq!(found, BTreeMap::from([(from, all)]));
-        let by_key = UsageByKey { workspace: WORKSPACE, step: Step::Hour, from, until };
+        let by_key = UsageByKey { span };
         let stored = store.read(by_key).await.expect("they can be read").expect("they are few");
         for nth in [1, 3] {
             let some =
                 || sums.iter().step_by(nth).map(|(id, counts)| (*id, BTreeMap::from([(from, *counts)])));
             let ids: BTreeSet<_> = some().map(|(id, _)| id).chain([key(5_000)]).collect();
             assert_eq!(stored.of_keys(&ids).expect("they are well formed"), some().collect());
-            let of_keys = UsageOfKeys { workspace: WORKSPACE, ids, step: Step::Hour, from, until };
+            let of_keys = UsageOfKeys { span, ids };
             assert_eq!(store.read(of_keys).await.expect("they can be read"), some().collect());
         }
     }
     for number in [0, 7, 64, 999, 1_000, 1_499, 1_500, 2_499] {
         let id = key(number);
-        let of_key = UsageOfKey { workspace: WORKSPACE, id, step: Step::Hour, from, until };
+        let of_key = UsageOfKey { span, id };
         let found = store.read(of_key).await.expect("they can be read");
         assert_eq!(found.get(&from), sums.get(&id), "{id}");
     }
@@ -170,7 +174,8 @@ async fn counts_of_many_keys_are_in_parts_and_of_few_in_one_row(engine: Engine) 
 
 async fn counts_of_many_webhooks_are_in_parts(engine: Engine) {
     let store = furnished(&engine, NOW).await;
-    let (from, until) = hour();
+    let span = hour();
+    let from = span.from;
     let mut one = AttemptCounts::default();
     one.count(true, 1_500);
     for (numbers, parts) in [(0..16, 1..=1), (16..17, 2..=3), (17..200, 16..=31)] {
@@ -183,11 +188,11 @@ async fn counts_of_many_webhooks_are_in_parts(engine: Engine) {
         );
     }
     for number in [0, 15, 16, 17, 199] {
-        let of = StatsOfWebhook { workspace: WORKSPACE, id: webhook(number), step: Step::Hour, from, until };
+        let of = StatsOfWebhook { span, id: webhook(number) };
         let found = store.read(of).await.expect("they can be read");
         assert_eq!(found, BTreeMap::from([(from, one.clone())]), "{number}");
     }
-    let all = StatsOfWorkspace { workspace: WORKSPACE, step: Step::Hour, from, until };
+    let all = StatsOfWorkspace { span };
     let found = store.read(all).await.expect("they can be read");
     assert_eq!(found.get(&from).map(|all| all.succeeded), Some(200));
 }
@@ -208,7 +213,8 @@ const INSERT_BEFORE_PARTS: [&str; 2] = [
 
 async fn counts_from_before_there_were_parts_are_the_whole_until_more_is_added(engine: Engine) {
     furnished(&engine, NOW).await.close().await;
-    let (from, until) = hour();
+    let span = hour();
+    let from = span.from;
     let (mut usage, mut stats) = (vec![1], vec![1]);
     for number in 0..65 {
         usage.extend_from_slice(key(number).as_str().as_bytes());
@@ -235,10 +241,10 @@ async fn counts_from_before_there_were_parts_are_the_whole_until_more_is_added(e
     }
 
     let store = engine.open();
-    let of_webhook = StatsOfWebhook { workspace: WORKSPACE, id: webhook(16), step: Step::Hour, from, until };
+    let of_webhook = StatsOfWebhook { span, id: webhook(16) };
     let went = store.read(of_webhook).await.expect("they can be read");
     assert_eq!(went.get(&from).map(|counts| (counts.succeeded, counts.failed)), Some((3, 1)));
-    let of = |id| UsageOfKey { workspace: WORKSPACE, id, step: Step::Hour, from, until };
+    let of = |id| UsageOfKey { span, id };
     for (added, parts) in [(0, vec![1]), (4, vec![2, 3])] {
         let counts = BTreeMap::from([(key(64), Counts::of(Outcome::Valid, added))]);
         let minutes = vec![MinuteUsage { workspace: WORKSPACE, at: NOW, counts }];
@@ -255,7 +261,8 @@ async fn counts_from_before_there_were_parts_are_the_whole_until_more_is_added(e
 
 async fn old_counts_are_found_as_long_as_any_is_left(engine: Engine) {
     let store = furnished(&engine, NOW).await;
-    let (from, until) = hour();
+    let span = hour();
+    let until = span.until;
     let keys = (0..65).map(|number| (key(number), Counts::of(Outcome::Valid, 1)));
     let usage = vec![MinuteUsage { workspace: WORKSPACE, at: NOW, counts: keys.collect() }];
     let mut one = AttemptCounts::default();
@@ -283,22 +290,22 @@ async fn old_counts_are_found_as_long_as_any_is_left(engine: Engine) {
     for parts in [&PARTS_OF_KEYS, &PARTS_OF_WEBHOOKS] {
         assert!(store.read(Parts(parts)).await.expect("they can be read").is_empty());
     }
-    let by_minute = UsageOfWorkspace { workspace: WORKSPACE, step: Step::Minute, from, until };
+    let by_minute = UsageOfWorkspace { span: Span { step: Step::Minute, ..span } };
     assert_eq!(store.read(by_minute).await.expect("they can be read").len(), 1, "what is not old stays");
 }
 
 async fn no_more_is_held_at_once_than_may_be(engine: Engine) {
     let store = furnished(&engine, NOW).await;
-    let (from, until) = hour();
+    let span = hour();
     // Sixteen parts of a byte and entries of fifteen: at the limit of 2,000,000 bytes, and one entry past it.
     for (numbers, is_held) in [(0..133_332, true), (133_332..133_333, false)] {
         let counts = numbers.map(|number| (key(number), Counts::of(Outcome::Valid, 1))).collect();
         let minutes = vec![MinuteUsage { workspace: WORKSPACE, at: NOW, counts }];
         store.write(AddUsage { node: "one".to_owned(), minutes }).await.expect("they are written");
-        let by_key = UsageByKey { workspace: WORKSPACE, step: Step::Hour, from, until };
+        let by_key = UsageByKey { span };
         assert_eq!(store.read(by_key).await.expect("it can be read").is_some(), is_held);
     }
     let ids = BTreeSet::from([key(133_332)]);
-    let of_keys = UsageOfKeys { workspace: WORKSPACE, ids, step: Step::Hour, from, until };
+    let of_keys = UsageOfKeys { span, ids };
     assert_eq!(store.read(of_keys).await.expect("they can be read").len(), 1);
 }

@@ -2,42 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keybell_core::{Timestamp, WorkspaceId};
+use keybell_core::Timestamp;
 
 use super::Table;
 use super::parts;
-use super::step::Step;
+use super::span::Span;
 use super::value::{Counted, Entries, FORM};
 use crate::error::StoreError;
 use crate::ops::enough::{ENOUGH, unless_enough};
 use crate::tx::{Arg, Part, Read};
 
-/// Most bytes that [`as_stored`] gives: a month of some three thousand keys. Its reader goes through them in two milliseconds,
-/// and a hundred of them at once are no danger.
+/// Most bytes that [`as_stored`] gives: a month of some three thousand keys, so that a hundred who ask at once hold 200 MB.
 const STORED_BYTES_MAX: usize = 2_000_000;
-
-/// A time of a workspace, in steps.
-#[derive(Clone, Copy)]
-pub(in crate::ops) struct Span<'a> {
-    pub(in crate::ops) workspace: &'a WorkspaceId,
-    pub(in crate::ops) step: Step,
-    /// Of this time or later: the beginning of a step.
-    pub(in crate::ops) from: Timestamp,
-    /// Before this time.
-    pub(in crate::ops) until: Timestamp,
-}
-
-impl<'a> Span<'a> {
-    fn args(self) -> [Arg<'a>; 4] {
-        [self.workspace.into(), self.step.seconds().into(), self.from.into(), self.until.into()]
-    }
-}
 
 /// What is counted of one, by time.
 pub(in crate::ops) fn of_one<C: Counted>(
     tx: &mut dyn Read,
     table: &Table,
-    span: Span<'_>,
+    span: &Span,
     id: &C::Id,
 ) -> Result<BTreeMap<Timestamp, C::Counts>, StoreError> {
     let id = C::id_bytes(id);
@@ -57,7 +39,7 @@ pub(in crate::ops) fn of_one<C: Counted>(
 pub(in crate::ops) fn of_all<C: Counted>(
     tx: &mut dyn Read,
     table: &Table,
-    span: Span<'_>,
+    span: &Span,
 ) -> Result<BTreeMap<Timestamp, C::Counts>, StoreError> {
     let mut found: BTreeMap<Timestamp, C::Counts> = BTreeMap::new();
     tx.rows(table.between, &span.args(), &mut |row| {
@@ -75,7 +57,7 @@ pub(in crate::ops) fn of_all<C: Counted>(
 pub(in crate::ops) fn of_some<C: Counted>(
     tx: &mut dyn Read,
     table: &Table,
-    span: Span<'_>,
+    span: &Span,
     ids: &BTreeSet<C::Id>,
 ) -> Result<Found<C>, StoreError> {
     let mut picking = Picking::<C>::of(ids);
@@ -90,7 +72,7 @@ pub(in crate::ops) fn of_some<C: Counted>(
 pub(in crate::ops) fn as_stored(
     tx: &mut dyn Read,
     table: &Table,
-    span: Span<'_>,
+    span: &Span,
 ) -> Result<Option<Stored>, StoreError> {
     let (mut rows, mut bytes) = (Vec::new(), 0);
     unless_enough(tx.rows(table.between, &span.args(), &mut |row| {

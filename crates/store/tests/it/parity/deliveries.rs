@@ -126,30 +126,16 @@ pub(super) const STEPS: &[Step] = &[
         write(delivery_stats::AddDeliveryStats { node: node(dice), minutes })
     }),
     ("delivery_stats.of_webhook", |dice| {
-        read(delivery_stats::StatsOfWebhook {
-            workspace: dice.workspace(),
-            id: dice.webhook(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        })
+        read(delivery_stats::StatsOfWebhook { span: dice.span(), id: dice.webhook() })
     }),
     ("delivery_stats.of_webhooks", |dice| {
         read(delivery_stats::StatsOfWebhooks {
-            workspace: dice.workspace(),
+            span: dice.span(),
             ids: (0..dice.small(4)).map(|_| dice.webhook()).collect(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
         })
     }),
     ("delivery_stats.by_webhook", |dice| {
-        let question = delivery_stats::StatsByWebhook {
-            workspace: dice.workspace(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        };
+        let question = delivery_stats::StatsByWebhook { span: dice.span() };
         // Rows come in whatever order; what is made of them is the same.
         read_as(question, |stored| {
             let ids = (1..4).map(|number| {
@@ -158,14 +144,7 @@ pub(super) const STEPS: &[Step] = &[
             format!("{:?}", stored.map(|stored| stored.of_webhooks(&ids.collect())))
         })
     }),
-    ("delivery_stats.of_workspace", |dice| {
-        read(delivery_stats::StatsOfWorkspace {
-            workspace: dice.workspace(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        })
-    }),
+    ("delivery_stats.of_workspace", |dice| read(delivery_stats::StatsOfWorkspace { span: dice.span() })),
     ("resend.one", |dice| {
         write(resend::ResendDelivery {
             workspace: dice.workspace(),

@@ -7,6 +7,7 @@ use keybell_core::grant::Origin;
 use keybell_core::id::{Id, Kind};
 use keybell_core::{ActorRef, Randomness, Timestamp, WebhookId, WorkspaceId};
 use keybell_store::ops::audit::AuditFact;
+use keybell_store::ops::usage::{Span, Step};
 use keybell_testkit::random::SeededRandomness;
 
 use crate::engine::NOW;
@@ -77,6 +78,11 @@ impl Dice {
 
     pub(super) fn webhook(&self) -> WebhookId {
         self.id(3)
+    }
+
+    /// A time, of any step and maybe of no length.
+    pub(super) fn span(&self) -> Span {
+        Span { workspace: self.workspace(), step: self.pick(&Step::ALL), from: self.at(), until: self.at() }
     }
 
     /// One of twenty instants, a minute apart.

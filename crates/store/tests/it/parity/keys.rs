@@ -127,44 +127,23 @@ pub(super) const STEPS: &[Step] = &[
         write_as(usage::AddUsage { node, minutes }, |rows| rows.to_string())
     }),
     ("usage.of_key", |dice| {
-        let question = usage::UsageOfKey {
-            workspace: dice.workspace(),
-            id: key_id(dice),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        };
+        let question = usage::UsageOfKey { span: dice.span(), id: key_id(dice) };
         read_as(question, |used| format!("{used:?}"))
     }),
     ("usage.of_keys", |dice| {
-        let question = usage::UsageOfKeys {
-            workspace: dice.workspace(),
-            ids: (0..dice.small(4)).map(|_| key_id(dice)).collect(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        };
+        let question =
+            usage::UsageOfKeys { span: dice.span(), ids: (0..dice.small(4)).map(|_| key_id(dice)).collect() };
         read_as(question, |used| format!("{used:?}"))
     }),
     ("usage.by_key", |dice| {
-        let question = usage::UsageByKey {
-            workspace: dice.workspace(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        };
+        let question = usage::UsageByKey { span: dice.span() };
         // Rows come in whatever order; what is made of them is the same.
         read_as(question, |stored| {
             format!("{:?}", stored.map(|stored| stored.of_keys(&(0..5).map(key_number).collect())))
         })
     }),
     ("usage.of_workspace", |dice| {
-        let question = usage::UsageOfWorkspace {
-            workspace: dice.workspace(),
-            step: dice.pick(&usage::Step::ALL),
-            from: dice.at(),
-            until: dice.at(),
-        };
+        let question = usage::UsageOfWorkspace { span: dice.span() };
         read_as(question, |used| format!("{used:?}"))
     }),
     ("retention.delete_counts", |dice| {

@@ -81,8 +81,8 @@ impl Webhooks {
         self.0.get(&webhook)
     }
 
-    /// The webhooks to choose from in a filter, by name: id and name. None where there is one alone, or more than anybody finds one in by
-    /// looking; the page of a webhook leads to its deliveries then, as it always does.
+    /// The webhooks to choose from in a filter, by name: id and name. None where there is one alone, or more than anybody
+    /// finds one in by looking; the page of a webhook leads to its deliveries then, as it always does.
     fn choices(&self) -> Vec<(String, String)> {
         if !(2..=CHOICES_MAX).contains(&self.0.len()) {
             return Vec::new();
